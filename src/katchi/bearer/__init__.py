@@ -1,0 +1,1 @@
+"""The ways between two nodes: TLS now; NATS and courier files later."""

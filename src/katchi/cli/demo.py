@@ -1,0 +1,126 @@
+"""`katchi demo`: the main job on one computer, told live, checked at the end."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from cyclopts import App, Parameter
+
+from katchi.cli.speech import LANGUAGE, _, say_json, tell
+from katchi.consult.acts import PAPER_SIZE_MAX
+from katchi.demo.stage import Stage
+from katchi.demo.story import Outcome, Story, Told
+from katchi.errors import Malformed, NotFound
+
+app = App(name="demo", help=_("Two or three nodes on this computer consult while the link is cut; checks itself."))
+CAPITALS = {"KOR": ("Seoul", "서울"), "USA": ("Washington", "워싱턴")}
+
+
+@app.default
+def demo(
+    *,
+    headless: Annotated[bool, Parameter(negative="", help=_("In this terminal only, without opening pages."))] = False,
+    paper: Annotated[list[Path] | None, Parameter(help=_("A document to attach, to 64 MiB; may be given again."))] = None,
+    allies: Annotated[str, Parameter(help=_("The allies, separated by commas; the first one opens."))] = "KOR,USA",
+    keep: Annotated[Path | None, Parameter(help=_("Keep the nodes' directories here; a new directory."))] = None,
+    json: Annotated[
+        bool, Parameter(name="--json", negative="", help=_("Answer with one JSON object, progress on stderr."))
+    ] = False,
+) -> int:
+    names = [name.strip() for name in allies.split(",") if name.strip()]
+    if not 2 <= len({name.casefold() for name in names}) == len(names) <= 4:
+        raise Malformed("the demo is for two to four allies of different names", hint="For example --allies azure,birch,cedar.")
+    for path in paper or []:
+        if not path.is_file():
+            raise NotFound("there is no file {path}", hint="Name a document to attach.", path=str(path))
+        if path.stat().st_size > PAPER_SIZE_MAX:
+            raise Malformed("{path} is over 64 MiB", hint="A paper is at most 64 MiB.", path=str(path))
+    directory = keep or Path(tempfile.mkdtemp(prefix="katchi-demo-"))
+    directory.mkdir(parents=True, exist_ok=True)
+    teller = _Quiet() if json else _Console(names)
+    try:
+        with Stage(directory, names) as stage:
+            outcome = Story(stage, teller.told, LANGUAGE).run(paper or [])
+    finally:
+        if keep is None:
+            shutil.rmtree(directory, ignore_errors=True)
+    if json:
+        say_json(msgspec.to_builtins(outcome))
+    else:
+        teller.close(outcome)
+    return 0 if outcome.is_good else 1
+
+
+class _Quiet:
+    """Progress on stderr, for those who read the JSON."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+
+    def told(self, told: Told) -> None:
+        """Say one step."""
+        line = _(told.what).format(**told.values)
+        tell(f"{time.monotonic() - self._began:6.1f} s  {told.ally + ' ' if told.ally else ''}{line}")
+
+    def close(self, outcome: Outcome) -> None:
+        """Say what it came to."""
+
+
+class _Console:
+    """The story as it happens, well set, in the reader's language."""
+
+    def __init__(self, allies: list[str]) -> None:
+        from rich.console import Console
+
+        self._console = Console(highlight=False, file=sys.stdout)
+        self._began = time.monotonic()
+        self._style = dict(zip(allies, ("bold cyan", "bold yellow", "bold magenta", "bold green"), strict=False))
+        self._console.rule(f"[reverse bold] {_('EXERCISE')} · 훈련 [/]  katchi", style="dim")
+
+    def _name(self, ally: str) -> str:
+        english, korean = CAPITALS.get(ally, (ally, ally))
+        return korean if LANGUAGE == "ko" else english
+
+    def told(self, told: Told) -> None:
+        """Say one step."""
+        line = _(told.what).format(**told.values)
+        stamp = f"[dim]{time.monotonic() - self._began:5.1f} s[/]"
+        if told.ally is None:
+            self._console.print(f"{stamp}  [bold]·[/] {line}")
+        else:
+            self._console.print(f"{stamp}  [{self._style[told.ally]}]{self._name(told.ally)}[/] {line}")
+        if told.detail:
+            self._console.print(f"           [italic dim]“{told.detail}”[/]")
+
+    def close(self, outcome: Outcome) -> None:
+        """Say what it came to, check by check."""
+        from rich.table import Table
+
+        table = Table(show_header=False, box=None, padding=(0, 2))
+        yes, no = "[green]✓[/]", "[bold red]✗[/]"
+        counts = ", ".join(f"{self._name(ally)} {n}" for ally, n in outcome.entries.items())
+        checks = (
+            (outcome.outcome == "agreed", _("All signed the same words."), ""),
+            (outcome.lost == 0, _("No acknowledged entry was lost."), counts),
+            (outcome.crossed > 0, _("The messages that crossed are shown as crossed."), str(outcome.crossed)),
+            (outcome.records_equal, _("Every node holds the same record."), ""),
+            (
+                outcome.audit == "ok",
+                _("Every store verifies; the changed copy was refused."),
+                "{ally} {seq}".format(**outcome.flipped),
+            ),
+        )
+        for held, what, figure in checks:
+            table.add_row(yes if held else no, what, f"[dim]{figure}[/]")
+        for paper in outcome.papers:
+            table.add_row(
+                yes, _("The paper arrived whole: {name}").format(name=paper["name"]), f"[dim]{paper['sha256'][:16]}…[/]"
+            )
+        self._console.rule(style="dim")
+        self._console.print(table)

@@ -1,0 +1,26 @@
+"""Options that many commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from katchi.cli.speech import _
+
+NodeOption = Annotated[
+    Path,
+    Parameter(name="--node", env_var="KATCHI_NODE", show_env_var=False, help=_("The node's directory (or set KATCHI_NODE).")),
+]
+NodeArgument = Annotated[Path, Parameter(help=_("The node's directory."))]
+JsonOption = Annotated[bool, Parameter(name="--json", negative="", help=_("Answer with JSON."))]
+PostOption = Annotated[str | None, Parameter(name="--post", help=_("The post that acts; the first of this node if not given."))]
+ByOption = Annotated[
+    str | None,
+    Parameter(name="--by", env_var="KATCHI_OFFICER", show_env_var=False, help=_("The officer's name (or set KATCHI_OFFICER).")),
+]
+PrecedenceOption = Annotated[
+    str, Parameter(name="--precedence", help=_("How soon it must be handled: routine, priority, immediate or flash."))
+]
+MarkingOption = Annotated[str, Parameter(name="--marking", help=_("The handling marking, ASCII."))]

@@ -1,0 +1,78 @@
+"""How the command line speaks: its language, its errors, its JSON, its times."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from katchi import language
+from katchi.errors import KatchiError, Malformed
+from katchi.vocabulary import word
+
+LANGUAGE = language.chosen()
+_ = language.translator(LANGUAGE)
+
+
+def said(token: str) -> str:
+    """Return what people read for a token of the vocabulary."""
+    return word(token, LANGUAGE)
+
+
+def say(text: str = "") -> None:
+    """Print a line on stdout."""
+    sys.stdout.write(text + "\n")
+
+
+def tell(text: str) -> None:
+    """Print a line on stderr: progress, and what is not the answer."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def say_json(value: Any) -> None:
+    """Print the answer as one JSON value; digests as hex."""
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value, order="deterministic"), indent=2).decode() + "\n")
+
+
+def tell_error(error: KatchiError, *, as_json: bool) -> None:
+    """Print an error on stderr: what happened, and what to do next."""
+    message, hint = error.said(_)
+    if as_json:
+        said = {"error": type(error).__name__, "message": message, "hint": hint, "exit_status": error.exit_status}
+        sys.stderr.write(msgspec.json.encode(said).decode() + "\n")
+        return
+    sys.stderr.write(_("katchi: {message}").format(message=message) + "\n")
+    if hint:
+        sys.stderr.write(f"  {hint}\n")
+
+
+def time_of(text: str, *, now: int) -> int:
+    """Return the time that a person typed: 2026-01-31T14:32+09:00, or +2h, +45m, +1d from now.
+
+    Raises:
+        Malformed: neither; or a time without its zone.
+    """
+    units = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+    if text[:1] in "+-" and text[1:-1].isdigit() and text[-1:] in units:
+        return now + (-1 if text[0] == "-" else 1) * int(text[1:-1]) * units[text[-1]] * 1_000_000
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        time = None
+    if time is None or time.tzinfo is None:
+        raise Malformed(
+            "'{text}' is not a time with its zone",
+            hint="For example 2026-01-31T14:32+09:00, 2026-01-31T05:32Z, or +2h.",
+            text=text,
+        )
+    return int(time.timestamp() * 1_000_000)
+
+
+def clock(time: int | None, *, with_date: bool = True) -> str:
+    """Return a time for a terminal: in UTC, to the second."""
+    if time is None:
+        return "-"
+    return datetime.fromtimestamp(time / 1_000_000, UTC).strftime("%Y-%m-%d %H:%M:%SZ" if with_date else "%H:%M:%SZ")

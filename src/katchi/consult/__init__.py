@@ -1,0 +1,1 @@
+"""Consultation: stances, rules for our own acts, receipts, posts on duty."""

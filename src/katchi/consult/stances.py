@@ -1,0 +1,99 @@
+"""Where each ally stands in a consultation, and what follows for all.
+
+NEXT is the whole table: an ally's own act moves its own stance, nobody else's. The joint status is
+a pure function of all standings, set by none. A pair that is not in the table is outside the rules:
+`decide` refuses it to our own officers, `evolve` keeps an ally's and leaves its stance as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+import msgspec
+
+from katchi.vocabulary import Kind, Stance, Status
+
+NEXT: Mapping[tuple[Stance, Kind], Stance] = {
+    (Stance.UNANSWERED, Kind.CONSULTATION_OPENED): Stance.OPENED,
+    (Stance.UNANSWERED, Kind.ACKNOWLEDGED): Stance.ACKNOWLEDGED,
+    (Stance.UNANSWERED, Kind.POSITION_STATED): Stance.POSITION_STATED,
+    (Stance.UNANSWERED, Kind.COULD_NOT_CONSULT): Stance.COULD_NOT_CONSULT,
+    (Stance.OPENED, Kind.POSITION_STATED): Stance.POSITION_STATED,
+    (Stance.OPENED, Kind.WORDS_PROPOSED): Stance.WORDS_PROPOSED,
+    (Stance.OPENED, Kind.WORDS_SIGNED): Stance.WORDS_SIGNED,
+    (Stance.OPENED, Kind.ENDED): Stance.ENDED,
+    (Stance.OPENED, Kind.COULD_NOT_CONSULT): Stance.COULD_NOT_CONSULT,
+    (Stance.ACKNOWLEDGED, Kind.POSITION_STATED): Stance.POSITION_STATED,
+    (Stance.ACKNOWLEDGED, Kind.WORDS_PROPOSED): Stance.WORDS_PROPOSED,
+    (Stance.ACKNOWLEDGED, Kind.WORDS_SIGNED): Stance.WORDS_SIGNED,
+    (Stance.ACKNOWLEDGED, Kind.ENDED): Stance.ENDED,
+    (Stance.ACKNOWLEDGED, Kind.COULD_NOT_CONSULT): Stance.COULD_NOT_CONSULT,
+    (Stance.POSITION_STATED, Kind.POSITION_STATED): Stance.POSITION_STATED,
+    (Stance.POSITION_STATED, Kind.WORDS_PROPOSED): Stance.WORDS_PROPOSED,
+    (Stance.POSITION_STATED, Kind.WORDS_SIGNED): Stance.WORDS_SIGNED,
+    (Stance.POSITION_STATED, Kind.ENDED): Stance.ENDED,
+    (Stance.POSITION_STATED, Kind.COULD_NOT_CONSULT): Stance.COULD_NOT_CONSULT,
+    (Stance.WORDS_PROPOSED, Kind.POSITION_STATED): Stance.POSITION_STATED,
+    (Stance.WORDS_PROPOSED, Kind.WORDS_PROPOSED): Stance.WORDS_PROPOSED,
+    (Stance.WORDS_PROPOSED, Kind.WORDS_SIGNED): Stance.WORDS_SIGNED,
+    (Stance.WORDS_PROPOSED, Kind.ENDED): Stance.ENDED,
+    (Stance.WORDS_PROPOSED, Kind.COULD_NOT_CONSULT): Stance.COULD_NOT_CONSULT,
+    (Stance.WORDS_SIGNED, Kind.POSITION_STATED): Stance.POSITION_STATED,
+    (Stance.WORDS_SIGNED, Kind.WORDS_PROPOSED): Stance.WORDS_PROPOSED,
+    (Stance.WORDS_SIGNED, Kind.WORDS_SIGNED): Stance.WORDS_SIGNED,
+    (Stance.WORDS_SIGNED, Kind.ENDED): Stance.ENDED,
+    (Stance.COULD_NOT_CONSULT, Kind.ACKNOWLEDGED): Stance.ACKNOWLEDGED,
+    (Stance.COULD_NOT_CONSULT, Kind.POSITION_STATED): Stance.POSITION_STATED,
+}
+
+_ANSWERED = frozenset(Stance) - {Stance.UNANSWERED}
+_STATED = frozenset({Stance.POSITION_STATED, Stance.WORDS_PROPOSED, Stance.WORDS_SIGNED})
+_DONE = frozenset({Stance.ENDED, Stance.COULD_NOT_CONSULT})
+
+
+class Signature(msgspec.Struct, frozen=True):
+    """One ally's signature under a proposal, by the place of the entry that signs it."""
+
+    proposal: bytes
+    epoch: int
+    seq: int
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """One ally's own stance and signatures; the fold of its own acts alone."""
+
+    stance: Stance = Stance.UNANSWERED
+    signatures: tuple[Signature, ...] = ()
+    last: tuple[int, int, bytes] = (-1, -1, b"")  # (epoch, seq, digest) of its newest act here
+
+
+Counts = Callable[[str, int, int], bool]  # (ally, epoch, seq): covered by its author, and before any open fork
+
+
+def agreed_words(standings: Mapping[str, Standing], proposals: Iterable[bytes], counts: Counts) -> tuple[bytes, ...]:
+    """Return the proposals that every member has signed, by entries that count."""
+    return tuple(
+        proposal
+        for proposal in proposals
+        if all(
+            any(s.proposal == proposal and counts(ally, s.epoch, s.seq) for s in standing.signatures)
+            for ally, standing in standings.items()
+        )
+    )
+
+
+def joint_status(standings: Mapping[str, Standing], proposals: Iterable[bytes], counts: Counts) -> Status:
+    """Return the status that all standings make together."""
+    proposals = tuple(proposals)
+    if proposals and agreed_words(standings, proposals, counts):
+        return Status.AGREED
+    stances = {standing.stance for standing in standings.values()}
+    if stances <= _DONE:
+        return Status.ENDED if Stance.ENDED in stances else Status.COULD_NOT_CONSULT
+    if not stances <= _ANSWERED:
+        return Status.AWAITING
+    if any(standing.signatures for standing in standings.values()):
+        return Status.PARTLY_SIGNED
+    if proposals:
+        return Status.WORDS_PROPOSED
+    return Status.POSITIONS_STATED if stances <= _STATED else Status.UNDER_WAY

@@ -1,0 +1,346 @@
+"""What a node holds in memory: heads, open work and caches, all of which come back from its store.
+
+Every change is made together with the batch that will make it durable; a batch that fails takes
+its changes with it. Reads look at the batch first, then at the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Generic, TypeVar
+
+import msgspec
+
+from katchi.consult.consultation import Consultation, folded
+from katchi.consult.duty import OnDesk
+from katchi.link.holdings import PaperWanted
+from katchi.node.batch import Batch, Kept, Reader
+from katchi.node.settings import PairedAlly, Settings
+from katchi.record.chain import Chain
+from katchi.record.charter import Room, SignedCharter, verified_charter
+from katchi.record.checkpoint import Signed
+from katchi.record.entry import Entry
+from katchi.record.identity import KnownAlly, SignedIdentity, known
+from katchi.record.suite import Suites
+from katchi.vocabulary import Kind
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+CONSULTATIONS_CACHED = 512
+
+
+class Undoable(Generic[Key, Value]):
+    """A mapping whose changes since the last `keep` can be taken back."""
+
+    def __init__(self) -> None:
+        self.now: dict[Key, Value] = {}
+        self._before: dict[Key, Value | None] = {}
+
+    def get(self, key: Key) -> Value | None:
+        """Return the value, or None."""
+        return self.now.get(key)
+
+    def set(self, key: Key, value: Value | None) -> None:
+        """Set the value; None removes it."""
+        self._before.setdefault(key, self.now.get(key))
+        if value is None:
+            self.now.pop(key, None)
+        else:
+            self.now[key] = value
+
+    @property
+    def changed(self) -> list[Key]:
+        """The keys set since the last `keep`."""
+        return list(self._before)
+
+    def keep(self) -> None:
+        """The changes are durable."""
+        self._before.clear()
+
+    def take_back(self) -> None:
+        """The changes never happened."""
+        for key, value in self._before.items():
+            if value is None:
+                self.now.pop(key, None)
+            else:
+                self.now[key] = value
+        self._before.clear()
+
+
+class Awaited(msgspec.Struct, frozen=True):
+    """An entry whose body has not come."""
+
+    room: bytes
+    ally: str
+    branch: int
+    seq: int
+    precedence: int
+
+
+class State:
+    """Rooms, chains and open work of one node."""
+
+    def __init__(self, settings: Settings, own: KnownAlly, suites: Suites, store: Reader) -> None:
+        self.settings, self.own, self.suites, self.store = settings, own, suites, store
+        self.rooms: Undoable[bytes, Room] = Undoable()
+        self.chains: Undoable[tuple[bytes, str], Chain] = Undoable()
+        self.consultations: Undoable[bytes, Consultation] = Undoable()
+        self.desk: Undoable[bytes, OnDesk] = Undoable()
+        self.awaited: Undoable[bytes, Awaited] = Undoable()
+        self.papers: Undoable[tuple[bytes, bytes], PaperWanted] = Undoable()
+        self.allies: Undoable[str, PairedAlly] = Undoable()
+        self.known: dict[bytes, KnownAlly] = {own.fingerprint: own}
+        self.grown_at: dict[tuple[bytes, str], int] = {}
+        self.batch = Batch()
+        self._pending: dict[bytes, Kept] = {}
+        self._load()
+
+    def _load(self) -> None:
+        for key, value in self.store.facts("local/ally/").items():
+            self.allies.now[key.rsplit("/", 1)[1]] = msgspec.msgpack.decode(value, type=PairedAlly)
+        for charter in self.store.charters():
+            room = verified_charter(charter, self.suites)
+            self.rooms.now[room.id] = room
+            for ally in room.members:
+                held = self.store.fact(chain_key(room.id, ally))
+                if held is not None:
+                    self.chains.now[room.id, ally] = msgspec.msgpack.decode(held, type=Chain)
+            for kept in self.store.awaited(room.id):
+                header = kept.entry.header
+                self.awaited.now[kept.entry.digest] = Awaited(room.id, header.ally, kept.branch, header.seq, header.precedence)
+        for value in self.store.facts("derived/desk/").values():
+            on_desk = msgspec.msgpack.decode(value, type=OnDesk)
+            self.desk.now[on_desk.message] = on_desk
+        for value in self.store.facts("derived/paper/").values():
+            wanted = msgspec.msgpack.decode(value, type=PaperWanted)
+            self.papers.now[wanted.room, wanted.root] = msgspec.structs.replace(wanted, has_leaves=False)
+
+    # Reading through the batch.
+
+    def entry(self, digest: bytes) -> Entry | None:
+        """Return an entry that is held, durably or in the batch."""
+        kept = self._pending.get(digest) or self.store.entry(digest)
+        return kept.entry if kept else None
+
+    def kept(self, digest: bytes) -> Kept | None:
+        """Return an entry as it is kept, durably or in the batch."""
+        return self._pending.get(digest) or self.store.entry(digest)
+
+    def locate(self, digest: bytes) -> tuple[bytes, str, int, int] | None:
+        """Return (room, ally, branch, seq) of an entry that is held."""
+        kept = self._pending.get(digest)
+        if kept is not None:
+            header = kept.entry.header
+            return header.room, header.ally, kept.branch, header.seq
+        return self.store.locate(digest)
+
+    def path_digests(self, chain: Chain, branch: int, start: int, end: int) -> list[bytes]:
+        """Return the entry digests of seqs start .. end along a branch's path."""
+        found: list[bytes] = []
+        for index, lower, upper in chain.path(branch, start, end):
+            found += self.store.digests(chain.room, chain.ally, index, lower, upper)
+        missing = [
+            kept.entry
+            for kept in self._pending.values()
+            if (kept.entry.header.room, kept.entry.header.ally) == (chain.room, chain.ally)
+            and start <= kept.entry.header.seq < end
+            and chain.is_on_path(branch, kept.branch, kept.entry.header.seq)
+        ]
+        return found + [entry.digest for entry in sorted(missing, key=lambda e: e.header.seq)]
+
+    def chain(self, room: bytes, ally: str) -> Chain:
+        """Return an ally's chain in a room; an empty one before its first entry."""
+        found = self.chains.get((room, ally))
+        return found or Chain(room, ally, others=len(self.rooms.now[room].members) - 1)
+
+    def unbroken(self, room: bytes, ally: str) -> int:
+        """Return the length to which an ally's newest branch is held with its bodies."""
+        chain = self.chain(room, ally)
+        gaps = [a.seq for a in self.awaited.now.values() if (a.room, a.ally) == (room, ally) and a.branch == chain.main]
+        return min(gaps, default=chain.length)
+
+    def consultation(self, opening: bytes) -> Consultation | None:
+        """Return a consultation by its opening's digest: from memory, its fact, or folded from the record."""
+        found = self.consultations.get(opening)
+        if found is None:
+            fact = self.store.fact(consultation_key(opening))
+            found = msgspec.msgpack.decode(fact, type=Consultation) if fact is not None else self.fold(opening)
+            if found is not None:
+                self.consultations.now[opening] = found
+        return found
+
+    def fold(self, opening: bytes) -> Consultation | None:
+        """Return a consultation folded from the record, or None if no opening goes by that digest."""
+        entry = self.entry(opening)
+        if entry is None or entry.header.kind != Kind.CONSULTATION_OPENED:
+            return None
+        return folded(entry, self.rooms.now[entry.header.room].members, self.consultation_entries(opening)).consultation
+
+    def consultation_entries(self, opening: bytes) -> list[Entry]:
+        """Return all entries of a consultation, in order of arrival."""
+        pending = [kept.entry for kept in self._pending.values() if kept.opening == opening]
+        room = self.locate(opening)
+        held = [kept.entry for kept in self.store.about(opening)] + pending
+        return [entry for entry in held if room is not None and entry.header.room == room[0]]
+
+    def identity(self, signed: SignedIdentity) -> KnownAlly:
+        """Return a verified identity; a fingerprint is verified once."""
+        found = self.known.get(signed.fingerprint)
+        if found is None:
+            found = self.known[signed.fingerprint] = known(signed, self.suites)
+        return found
+
+    # Changing, together with the batch.
+
+    def keep(self, kept: Kept, chain: Chain, now: int) -> None:
+        """Add an entry and its author's chain to the batch."""
+        header = kept.entry.header
+        self.batch.entries.append(kept)
+        self._pending[kept.entry.digest] = kept
+        self.chains.set((header.room, header.ally), chain)
+        self.grown_at[header.room, header.ally] = now
+        if kept.entry.body is None:
+            self.awaited.set(kept.entry.digest, Awaited(header.room, header.ally, kept.branch, header.seq, header.precedence))
+
+    def fill(self, digest: bytes, kept: Kept) -> None:
+        """Replace an entry of the batch by one with its body."""
+        if digest in self._pending:
+            self.batch.entries[self.batch.entries.index(self._pending[digest])] = kept
+        self._pending[digest] = kept
+        self.awaited.set(digest, None)
+
+    def write_facts(self) -> None:
+        """Add to the batch what memory must find again after a restart."""
+        facts = self.batch.facts
+        for room, ally in self.chains.changed:
+            facts[chain_key(room, ally)] = msgspec.msgpack.encode(self.chains.now[room, ally])
+        for opening in self.consultations.changed:
+            facts[consultation_key(opening)] = msgspec.msgpack.encode(self.consultations.now[opening])
+        for message in self.desk.changed:
+            on_desk = self.desk.get(message)
+            facts[f"derived/desk/{message.hex()}"] = msgspec.msgpack.encode(on_desk) if on_desk else None
+        for room, root in self.papers.changed:
+            wanted = self.papers.get((room, root))
+            facts[f"derived/paper/{room.hex()}/{root.hex()}"] = msgspec.msgpack.encode(wanted) if wanted else None
+        for ally in self.allies.changed:
+            facts[f"local/ally/{ally}"] = msgspec.msgpack.encode(self.allies.now[ally])
+
+    @property
+    def _undoable(self) -> Sequence[Undoable[bytes, object]]:
+        return self.rooms, self.chains, self.consultations, self.desk, self.awaited, self.papers, self.allies  # type: ignore[return-value]
+
+    def committed(self) -> None:
+        """The batch is durable."""
+        for part in self._undoable:
+            part.keep()
+        self.batch, self._pending = Batch(), {}
+        while len(self.consultations.now) > CONSULTATIONS_CACHED:
+            del self.consultations.now[next(iter(self.consultations.now))]
+
+    def rolled_back(self) -> None:
+        """The batch failed: nothing of it happened."""
+        for part in self._undoable:
+            part.take_back()
+        self.batch, self._pending = Batch(), {}
+
+
+class SharedView:
+    """The Holdings that the link sees for an ally: rooms in force that both are members of."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self.sources_up: set[str] = set()  # allies whose link is up
+
+    def rooms_with(self, ally: str) -> Iterator[bytes]:
+        """See Holdings."""
+        own = self._state.own.ally
+        for room in self._state.rooms.now.values():
+            if not room.is_national and not room.missing and ally in room.members and own in room.members:
+                yield room.id
+
+    def charters_with(self, ally: str) -> Iterator[SignedCharter]:
+        """See Holdings."""
+        for room in self._state.rooms.now.values():
+            if not room.is_national and ally in room.members:
+                yield room.signed
+
+    def chains(self, room: bytes) -> Mapping[str, Chain]:
+        """See Holdings."""
+        found = ((ally, self._state.chains.get((room, ally))) for ally in self._state.rooms.now[room].members)
+        return {ally: chain for ally, chain in found if chain is not None}
+
+    def grown_at(self, room: bytes, ally: str) -> int:
+        """See Holdings."""
+        return self._state.grown_at.get((room, ally), 0)
+
+    def run(self, room: bytes, ally: str, branch: int, start: int, end: int, limit: int) -> list[Entry]:
+        """See Holdings."""
+        return [kept.entry for kept in self._state.store.run(room, ally, branch, start, end, limit)]
+
+    def locate(self, digest: bytes) -> tuple[bytes, str, int, int] | None:
+        """See Holdings."""
+        return self._state.store.locate(digest)
+
+    def body(self, room: bytes, digest: bytes) -> tuple[bytes, bytes] | None:
+        """See Holdings."""
+        kept = self._state.store.entry(digest)
+        if kept is None or kept.entry.header.room != room or kept.entry.body is None or kept.entry.salt is None:
+            return None
+        return kept.entry.salt, kept.entry.body
+
+    def checkpoint(self, room: bytes, ally: str, branch: int) -> Signed | None:
+        """See Holdings."""
+        return self.countersignature(room, ally, branch, ally)
+
+    def countersignature(self, room: bytes, ally: str, branch: int, by: str) -> Signed | None:
+        """See Holdings."""
+        held = self._state.chain(room, ally).branches[branch]
+        length = held.covered if by == ally else held.confirmed.get(by, 0)
+        statements = self._state.store.statements_at(room, ally, held.epoch, length)
+        return next((statement.signed for statement in statements if statement.by == by), None)
+
+    def bodies_wanted(self, ally: str, room: bytes, limit: int) -> list[bytes]:
+        """See Holdings."""
+        wanted = [
+            (-awaited.precedence, awaited.seq, digest)
+            for digest, awaited in self._state.awaited.now.items()
+            if awaited.room == room and self._source(room, awaited.ally) == ally
+        ]
+        return [digest for _, _, digest in sorted(wanted)[:limit]]
+
+    def papers_wanted(self, ally: str, room: bytes) -> list[PaperWanted]:
+        """See Holdings."""
+        return [
+            paper for paper in self._state.papers.now.values() if paper.room == room and self._source(room, paper.author) == ally
+        ]
+
+    def leaves(self, room: bytes, root: bytes) -> bytes | None:
+        """See Holdings."""
+        if (room, root) in self._state.papers.now:
+            return None
+        return self._state.store.fact(leaves_key(room, root))
+
+    def chunk(self, room: bytes, root: bytes, index: int) -> bytes | None:
+        """See Holdings."""
+        return self._state.store.chunk(room, root, index)
+
+    def _source(self, room: bytes, author: str) -> str | None:
+        """The ally to ask: the author, or while its link is down the first other member that is up."""
+        if author in self.sources_up:
+            return author
+        return min((a for a in self.sources_up if a in self._state.rooms.now[room].members), default=None)
+
+
+def chain_key(room: bytes, ally: str) -> str:
+    """The fact that holds a chain."""
+    return f"derived/chain/{room.hex()}/{ally}"
+
+
+def consultation_key(opening: bytes) -> str:
+    """The fact that holds a consultation's state."""
+    return f"derived/consultation/{opening.hex()}"
+
+
+def leaves_key(room: bytes, root: bytes) -> str:
+    """The fact that holds the leaf digests of a paper that is held whole."""
+    return f"derived/leaves/{room.hex()}/{root.hex()}"

@@ -1,0 +1,1 @@
+"""The signed record: canonical form, entries, chains, checkpoints, charters, audit. It stands on nothing else."""

@@ -1,0 +1,294 @@
+"""An ally's chain in a room, as one holder knows it: branches, forks, what is covered and confirmed.
+
+Most chains have one branch for ever. A new epoch (restore, repair) begins another; so does a fork:
+two signed headers at one (ally, epoch, seq). Nothing is dropped: each branch keeps its own Merkle
+frontier, and an entry's place is (branch, seq). Pure values; finding old entries is the caller's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from katchi.errors import Unverified
+from katchi.record import merkle
+from katchi.record.checkpoint import Checkpoint
+from katchi.record.entry import Entry, Seen
+
+BRANCHES_PER_EPOCH_MAX = 2
+
+
+class Branch(msgspec.Struct, frozen=True):
+    """One run of entries with the same epoch, and the path to the room's id below it."""
+
+    epoch: int
+    start: int  # seq of its first own entry; below that it is its parent's path
+    parent: int | None  # index of the branch it grows from; None at the room's id
+    length: int  # seq of the head + 1, counted along the path
+    head: bytes
+    frontier: tuple[bytes, ...]  # of the whole path
+    sees: tuple[Seen, ...]
+    at: int  # the head's own clock
+    covered: int = 0  # length of the newest checkpoint that was recomputed
+    confirmed: dict[str, int] = {}  # peer: length of its newest countersignature
+
+
+class Fork(msgspec.Struct, frozen=True):
+    """Two different entries that one ally signed for one place."""
+
+    epoch: int
+    seq: int
+    digests: tuple[bytes, bytes]
+
+
+class Chain(msgspec.Struct, frozen=True):
+    """All that is held of one ally's statements in one room."""
+
+    room: bytes
+    ally: str
+    branches: tuple[Branch, ...] = ()
+    forks: tuple[Fork, ...] = ()
+    acceptances: tuple[tuple[bytes, str], ...] = ()  # (digest of a repair's opening, member who accepts it)
+    others: int = 0  # members besides the author: so many must accept a repair
+
+    @property
+    def repaired(self) -> int:
+        """Forks that a repair settled: each needs one that every other member has accepted."""
+        repairs = {repair for repair, _ in self.acceptances}
+        return sum(len({by for repair, by in self.acceptances if repair == one}) >= self.others for one in repairs)
+
+    @property
+    def main(self) -> int:
+        """Index of the branch that is written on: the newest epoch, and in it the first held."""
+        return max(range(len(self.branches)), key=lambda i: (self.branches[i].epoch, -i))
+
+    @property
+    def newest(self) -> Branch | None:
+        """The branch that is written on, or None before the first entry."""
+        return self.branches[self.main] if self.branches else None
+
+    @property
+    def length(self) -> int:
+        """Entries along the newest branch's path."""
+        return self.branches[self.main].length if self.branches else 0
+
+    @property
+    def is_frozen(self) -> bool:
+        """True while a fork is unsettled: what follows it counts toward no agreement."""
+        return len(self.forks) > self.repaired
+
+    def counts(self, epoch: int, seq: int) -> bool:
+        """Return whether an entry at this place may count toward "agreed"."""
+        open_forks = self.forks[self.repaired :]
+        return all((epoch, seq) < (fork.epoch, fork.seq) for fork in open_forks)
+
+    def with_branch(self, index: int, branch: Branch) -> Chain:
+        """Return this chain with one branch replaced, or added at the end."""
+        return msgspec.structs.replace(self, branches=(*self.branches[:index], branch, *self.branches[index + 1 :]))
+
+    def branch_at(self, index: int, seq: int) -> int:
+        """Return the branch, on the path of branch `index`, that holds entry `seq`."""
+        while seq < self.branches[index].start:
+            parent = self.branches[index].parent
+            if parent is None:
+                raise IndexError(f"{self.ally} has no entry {seq} below branch {index}")
+            index = parent
+        return index
+
+    def path(self, index: int, start: int = 0, end: int | None = None) -> list[tuple[int, int, int]]:
+        """Return (branch, from, to) segments that make up seqs start .. end of a branch's path, in order."""
+        segments: list[tuple[int, int, int]] = []
+        upper = self.branches[index].length if end is None else end
+        at: int | None = index
+        while at is not None and upper > start:
+            lower = max(self.branches[at].start, start)
+            if lower < upper:
+                segments.append((at, lower, upper))
+                upper = lower
+            at = self.branches[at].parent
+        return segments[::-1]
+
+    def common_length(self, index: int, other: int) -> int:
+        """Return how many entries the paths of two branches share."""
+        lengths: dict[int, int] = {}
+        at, upper = index, self.branches[index].length
+        while True:
+            lengths[at] = upper
+            parent = self.branches[at].parent
+            if parent is None:
+                break
+            at, upper = parent, self.branches[at].start
+        at, upper = other, self.branches[other].length
+        while at not in lengths:
+            parent = self.branches[at].parent
+            if parent is None:
+                return 0
+            at, upper = parent, self.branches[at].start
+        return min(upper, lengths[at])
+
+    def is_covered(self, epoch: int, seq: int) -> bool:
+        """Return whether the author's own checkpoint covers the entry at this place."""
+        return any(branch.covered > seq and self._has_place(index, epoch, seq) for index, branch in enumerate(self.branches))
+
+    def confirmed_by(self, epoch: int, seq: int) -> set[str]:
+        """Return the peers whose countersignature takes in the entry at this place."""
+        return {
+            by
+            for index, branch in enumerate(self.branches)
+            for by, length in branch.confirmed.items()
+            if length > seq and self._has_place(index, epoch, seq)
+        }
+
+    def _has_place(self, index: int, epoch: int, seq: int) -> bool:
+        return seq < self.branches[index].length and self.branches[self.branch_at(index, seq)].epoch == epoch
+
+    def is_on_path(self, index: int, branch: int, seq: int) -> bool:
+        """Return whether the entry at (branch, seq) lies on the path of branch `index`."""
+        return seq < self.branches[index].length and seq >= 0 and self.branch_at(index, seq) == branch
+
+
+class Gap(Exception):
+    """An entry whose predecessor is not held yet."""
+
+
+class Grown(msgspec.Struct, frozen=True):
+    """A chain with one more entry, where it lies, and the fork it proved, if it did."""
+
+    chain: Chain
+    branch: int
+    fork: Fork | None = None
+
+
+Locate = Callable[[bytes], tuple[int, int] | None]  # entry digest -> (branch, seq) where held
+Leaves = Callable[[int, int], Sequence[bytes]]  # (branch, length) -> entry digests of that path
+EntryAt = Callable[[int, int], bytes]  # (branch, seq) -> entry digest
+
+
+def grown(chain: Chain, entry: Entry, hash_name: str, locate: Locate, leaves: Leaves, entry_at: EntryAt) -> Grown:
+    """Return `chain` with a verified entry added that it does not hold yet.
+
+    Raises:
+        Unverified: `prev-mismatch`, or `fork-limit` for a third branch of one epoch.
+        Gap: the entry before it is not held yet.
+    """
+    header = entry.header
+    for index, branch in enumerate(chain.branches):
+        if branch.head == header.prev:
+            if header.seq != branch.length:
+                raise Unverified("prev-mismatch", entry.place)
+            if header.epoch == branch.epoch:
+                return _extended(chain, index, entry, hash_name, entry_at)
+            return _branched(chain, index, branch.frontier, entry, hash_name, entry_at)
+    if header.seq == 0:
+        if header.prev != chain.room:
+            raise Unverified("prev-mismatch", f"{entry.place} does not begin at the room")
+        return _branched(chain, None, (), entry, hash_name, entry_at)
+    if header.prev == chain.room:
+        raise Unverified("prev-mismatch", f"{entry.place} follows the room itself")
+    held = locate(header.prev)
+    if held is None:
+        raise Gap(entry.place)
+    parent, seq = held
+    if header.seq != seq + 1:
+        raise Unverified("prev-mismatch", entry.place)
+    return _branched(chain, parent, merkle.frontier_of(hash_name, leaves(parent, header.seq)), entry, hash_name, entry_at)
+
+
+def _extended(chain: Chain, index: int, entry: Entry, hash_name: str, entry_at: EntryAt) -> Grown:
+    branch, header = chain.branches[index], entry.header
+    longer = Branch(
+        epoch=branch.epoch,
+        start=branch.start,
+        parent=branch.parent,
+        length=branch.length + 1,
+        head=entry.digest,
+        frontier=merkle.grown(hash_name, branch.frontier, branch.length, entry.digest),
+        sees=header.sees,
+        at=header.at,
+        covered=branch.covered,
+        confirmed=branch.confirmed,
+    )
+    if len(chain.branches) == 1:
+        return Grown(Chain(chain.room, chain.ally, (longer,), chain.forks, chain.acceptances, chain.others), 0)
+    return _forked(chain.with_branch(index, longer), index, entry, entry_at)
+
+
+def _branched(
+    chain: Chain, parent: int | None, frontier: merkle.Frontier, entry: Entry, hash_name: str, entry_at: EntryAt
+) -> Grown:
+    header = entry.header
+    if sum(branch.epoch == header.epoch for branch in chain.branches) >= BRANCHES_PER_EPOCH_MAX:
+        raise Unverified("fork-limit", f"{entry.place}: two branches of an epoch are kept in full, not more")
+    covered, confirmed = 0, {}
+    if parent is not None:  # what vouches for the shared part goes on vouching for it
+        below = chain.branches[parent]
+        covered = min(below.covered, header.seq)
+        confirmed = {by: min(length, header.seq) for by, length in below.confirmed.items()}
+    branch = Branch(
+        epoch=header.epoch,
+        start=header.seq,
+        parent=parent,
+        length=header.seq + 1,
+        head=entry.digest,
+        frontier=merkle.grown(hash_name, frontier, header.seq, entry.digest),
+        sees=header.sees,
+        at=header.at,
+        covered=covered,
+        confirmed=confirmed,
+    )
+    index = len(chain.branches)
+    return _forked(chain.with_branch(index, branch), index, entry, entry_at)
+
+
+def _forked(chain: Chain, index: int, entry: Entry, entry_at: EntryAt) -> Grown:
+    epoch, seq = entry.header.epoch, entry.header.seq
+    for other, branch in enumerate(chain.branches):
+        overlaps = other != index and branch.epoch == epoch and branch.start <= seq < branch.length
+        if overlaps and not any(fork.epoch == epoch for fork in chain.forks):
+            fork = Fork(epoch, seq, (entry_at(other, seq), entry.digest))
+            return Grown(msgspec.structs.replace(chain, forks=(*chain.forks, fork)), index, fork)
+    return Grown(chain, index)
+
+
+def covered(chain: Chain, checkpoint: Checkpoint, hash_name: str, leaves: Leaves, entry_at: EntryAt) -> tuple[Chain, int]:
+    """Return `chain` with a verified checkpoint taken over, and the branch it covers.
+
+    Raises:
+        Gap: its entries have not all arrived yet.
+        Unverified: `checkpoint-head-not-length` or `checkpoint-inconsistent`: the author vouches
+            for another history than the one it signed entry by entry.
+    """
+    candidates = [i for i, branch in enumerate(chain.branches) if branch.epoch == checkpoint.epoch]
+    reaching = [i for i in candidates if chain.branches[i].length >= checkpoint.length]
+    for index in reaching:
+        branch = chain.branches[index]
+        if checkpoint.length <= branch.start:
+            continue
+        at_head = checkpoint.length == branch.length
+        head = branch.head if at_head else entry_at(chain.branch_at(index, checkpoint.length - 1), checkpoint.length - 1)
+        if head != checkpoint.head:
+            continue
+        frontier = branch.frontier if at_head else merkle.frontier_of(hash_name, leaves(index, checkpoint.length))
+        if merkle.root(hash_name, frontier) != checkpoint.root:
+            raise Unverified("checkpoint-inconsistent", f"{chain.ally} to length {checkpoint.length}: the root differs")
+        longer = msgspec.structs.replace(branch, covered=max(branch.covered, checkpoint.length))
+        return chain.with_branch(index, longer), index
+    if len(reaching) < len(candidates) or not candidates:
+        raise Gap(f"{chain.ally} to length {checkpoint.length}")
+    raise Unverified("checkpoint-head-not-length", f"{chain.ally}: the entry at {checkpoint.length - 1} is not its head")
+
+
+def accepted(chain: Chain, repair: bytes, by: str) -> Chain:
+    """Return `chain` with `by`'s acceptance of a repair noted."""
+    if by == chain.ally or (repair, by) in chain.acceptances:
+        return chain
+    return msgspec.structs.replace(chain, acceptances=(*chain.acceptances, (repair, by)))
+
+
+def confirmed(chain: Chain, index: int, by: str, length: int) -> Chain:
+    """Return `chain` with `by`'s countersignature to `length` of branch `index` noted."""
+    branch = chain.branches[index]
+    if branch.confirmed.get(by, 0) >= length:
+        return chain
+    return chain.with_branch(index, msgspec.structs.replace(branch, confirmed={**branch.confirmed, by: length}))

@@ -1,0 +1,1 @@
+"""Real nodes in simulated time: a world of clocks, wires and crashes from one seed."""

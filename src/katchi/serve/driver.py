@@ -1,0 +1,211 @@
+"""Drives the node machine: one writer, group commit, timers. It knows no rule of the record.
+
+Inputs gather while a batch is being made durable; then they go in together and become the next batch.
+An officer is told, and a peer is sent, only what is durable. A batch that fails is rolled back whole:
+its commands fail, its frames will come again. Each ally's frames have their own bounded queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from katchi.errors import KatchiError, LinkFailed, StoreFailed
+from katchi.node.batch import Batch, Store
+from katchi.node.commands import NodeCommand
+from katchi.node.machine import Machine, Written
+from katchi.node.notices import Notice
+
+COMMANDS_A_GROUP = 256
+FRAMES_A_GROUP = 32
+FRAMES_QUEUED_MAX = 64
+WAKE_AT_LEAST_EVERY_S = 1.0  # whatever the clock did meanwhile
+
+Answer = TypeVar("Answer")
+Send = Callable[[list[bytes]], Awaitable[None]]
+
+
+class Bearer:
+    """A way to one ally's node that is up: its frames wait here, what is sent goes one write at a time."""
+
+    def __init__(self, ally: str, send: Send, fail: Callable[[LinkFailed], None]) -> None:
+        self.ally, self.send, self.fail = ally, send, fail
+        self.frames: deque[bytes] = deque()
+        self.has_room = asyncio.Event()
+        self.has_room.set()
+        self.sending: asyncio.Task[None] | None = None
+
+
+class Driver:
+    """The one writer of a node."""
+
+    def __init__(
+        self,
+        machine: Machine,
+        store: Store,
+        clock: Callable[[], int],
+        *,
+        on_notice: Callable[[Notice], None] = lambda _: None,
+        on_kept: Callable[[Batch], None] = lambda _: None,
+    ) -> None:
+        self.machine, self._store, self._clock, self._on_notice, self._on_kept = machine, store, clock, on_notice, on_kept
+        self._commands: deque[tuple[NodeCommand, asyncio.Future[Written]]] = deque()
+        self._questions: deque[tuple[Callable[[], Any], asyncio.Future[Any]]] = deque()
+        self._bearers: dict[str, Bearer] = {}
+        self._wake = asyncio.Event()
+        self._disk = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self.store_failed: StoreFailed | None = None
+
+    async def submit(self, command: NodeCommand) -> Written:
+        """Give a command to the node; return once what it wrote is durable, or raise why not."""
+        answer: asyncio.Future[Written] = asyncio.get_running_loop().create_future()
+        self._commands.append((command, answer))
+        self._wake.set()
+        return await answer
+
+    async def ask(self, question: Callable[[], Answer]) -> Answer:
+        """Run `question` between two batches, when all that the machine holds is durable."""
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._questions.append((question, answer))
+        self._wake.set()
+        return await answer
+
+    # Bearers.
+
+    def attach(self, ally: str, send: Send, fail: Callable[[LinkFailed], None]) -> Bearer:
+        """A bearer came up: our hello goes out; an earlier one to the same ally is forgotten."""
+        self.detach(self._bearers.get(ally))
+        bearer = self._bearers[ally] = Bearer(ally, send, fail)
+        hello = self.machine.connected(ally, self._clock())
+        bearer.sending = asyncio.create_task(self._send(bearer, [hello]))
+        return bearer
+
+    def detach(self, bearer: Bearer | None) -> None:
+        """A bearer is gone; what it had read and was not taken yet will be sent again."""
+        if bearer is None or self._bearers.get(bearer.ally) is not bearer:
+            return
+        del self._bearers[bearer.ally]
+        bearer.has_room.set()
+        self.machine.disconnected(bearer.ally, self._clock())
+        self._wake.set()
+
+    async def received(self, bearer: Bearer, frame: bytes) -> None:
+        """Queue a frame; waits while the ally's queue is full, so that it is pushed back."""
+        while len(bearer.frames) >= FRAMES_QUEUED_MAX and self._bearers.get(bearer.ally) is bearer:
+            bearer.has_room.clear()
+            await bearer.has_room.wait()
+        bearer.frames.append(frame)
+        self._wake.set()
+
+    # The loop.
+
+    async def run(self) -> None:
+        """Drive the machine until cancelled."""
+        try:
+            while True:
+                await self._wait()
+                await self._group()
+        finally:
+            self._disk.shutdown(wait=True)
+
+    async def _wait(self) -> None:
+        due = self.machine.next_wakeup()
+        timeout = WAKE_AT_LEAST_EVERY_S
+        if due is not None:
+            timeout = min(max((due - self._clock()) / 1_000_000, 0.0), timeout)
+        if not self._wake.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(timeout):  # not wait_for: on 3.11 it can swallow a cancellation
+                    await self._wake.wait()
+        self._wake.clear()
+
+    async def _group(self) -> None:
+        """Take what has gathered into one batch, make it durable, then answer and send."""
+        answers = self._take_commands()
+        self._take_frames()
+        now = self._clock()
+        try:
+            self.machine.tick(now)
+            batch = self.machine.close_group(now)
+            if not batch.is_empty:
+                await asyncio.get_running_loop().run_in_executor(self._disk, self._store.append, batch)
+            self.store_failed = None
+        except Exception as error:
+            self.machine.rolled_back()
+            if isinstance(error, StoreFailed):
+                self.store_failed = error
+            for answer, _ in answers:
+                if not answer.done():
+                    answer.set_exception(error)
+            if not isinstance(error, KatchiError):
+                raise
+            await asyncio.sleep(0.2)  # a full disk is tried again, not hammered
+            return
+        self._on_kept(batch)
+        self.machine.committed()
+        for answer, written in answers:
+            if not answer.done():
+                answer.set_result(written)
+        self._answer_questions()
+        self._pump()
+        for notice in self.machine.notices:
+            self._on_notice(notice)
+        self.machine.notices.clear()
+        if self._commands or any(bearer.frames for bearer in self._bearers.values()):
+            self._wake.set()
+
+    def _take_commands(self) -> list[tuple[asyncio.Future[Written], Written]]:
+        taken: list[tuple[asyncio.Future[Written], Written]] = []
+        for _ in range(min(len(self._commands), COMMANDS_A_GROUP)):
+            command, answer = self._commands.popleft()
+            if answer.cancelled():
+                continue
+            try:
+                taken.append((answer, self.machine.submit(command, self._clock())))
+            except KatchiError as error:
+                answer.set_exception(error)
+        return taken
+
+    def _take_frames(self) -> None:
+        for bearer in list(self._bearers.values()):
+            for _ in range(min(len(bearer.frames), FRAMES_A_GROUP)):
+                frame = bearer.frames.popleft()
+                try:
+                    self.machine.receive(bearer.ally, frame, self._clock())
+                except LinkFailed as error:
+                    bearer.fail(error)
+                    self.detach(bearer)
+                    break
+            bearer.has_room.set()
+
+    def _answer_questions(self) -> None:
+        while self._questions:
+            question, answer = self._questions.popleft()
+            if answer.done():
+                continue
+            try:
+                answer.set_result(question())
+            except KatchiError as error:
+                answer.set_exception(error)
+
+    def _pump(self) -> None:
+        now = self._clock()
+        for bearer in list(self._bearers.values()):
+            if bearer.sending is None:
+                frames = self.machine.outgoing(bearer.ally, now)
+                if frames:
+                    bearer.sending = asyncio.create_task(self._send(bearer, frames))
+
+    async def _send(self, bearer: Bearer, frames: list[bytes]) -> None:
+        try:
+            await bearer.send(frames)
+        except LinkFailed as error:
+            bearer.fail(error)
+            self.detach(bearer)
+        finally:
+            bearer.sending = None
+            self._wake.set()

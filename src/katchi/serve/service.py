@@ -1,0 +1,93 @@
+"""A running node: its driver, its links and its command line's door, until it is told to end."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import signal
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from katchi.bearer.certificate import CertificatePaths
+from katchi.bearer.tls import TlsBearer
+from katchi.link.frames import FRAME_SIZE_MAX
+from katchi.node.batch import Batch
+from katchi.node.commands import NodeCommand, Pair
+from katchi.node.machine import Written
+from katchi.node.notices import Notice
+from katchi.record.canonical import encode
+from katchi.serve.clock import now_us
+from katchi.serve.control import ControlServer
+from katchi.serve.directory import NodeDirectory
+from katchi.serve.driver import Driver
+from katchi.serve.links import Links
+from katchi.serve.questions import QUESTIONS, Asked
+
+IDLE_S_MAX = 10.0  # the link pings every 4 s
+
+Tap = Callable[[str, str, bytes], None]
+
+
+class Service:
+    """One node, serving: to be run in one asyncio loop."""
+
+    def __init__(
+        self,
+        directory: NodeDirectory,
+        *,
+        on_notice: Callable[[Notice], None] = lambda _: None,
+        on_link: Callable[[str, str], None] = lambda _ally, _event: None,
+        on_frame: Tap | None = None,
+    ) -> None:
+        self._directory = directory
+        machine, self._store = directory.machine()
+        self.driver = Driver(machine, self._store, now_us, on_notice=on_notice, on_kept=self._keep_countersignatures)
+        bearer = TlsBearer(
+            CertificatePaths.within(directory.path), frame_size_max=FRAME_SIZE_MAX, idle_s_max=10.0, on_frame=on_frame
+        )
+        self.links = Links(self.driver, bearer, machine.own.ally, on_link)
+        questions = {name: functools.partial(self._ask, name) for name in QUESTIONS}
+        self._control = ControlServer(directory.control_path, self.submit, questions)
+
+    async def submit(self, command: NodeCommand) -> Written:
+        """Give a command to the node; a newly paired ally is dialled at once."""
+        written = await self.driver.submit(command)
+        if isinstance(command, Pair):
+            self.links.trust_all()
+        return written
+
+    async def _ask(self, name: str, arguments: Mapping[str, Any]) -> Any:
+        machine = self.driver.machine
+        return await self.driver.ask(lambda: QUESTIONS[name](Asked(machine.state, machine.peers), arguments))
+
+    async def run(self, *, link_port: int, host: str, on_ready: Callable[[int], None]) -> None:
+        """Serve until SIGINT or SIGTERM; `on_ready` is told the link's port."""
+        ended = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, ended.set)
+        driving = asyncio.create_task(self.driver.run())
+        driving.add_done_callback(lambda _: ended.set())
+        try:
+            port = await self.links.listen(host, link_port)
+            self.links.trust_all()
+            await self._control.start()
+            on_ready(port)
+            await ended.wait()
+        finally:
+            await self._control.close()
+            await self.links.close()
+            if driving.done():
+                driving.result()  # what ended the driver ends the service
+            driving.cancel()
+            await asyncio.gather(driving, return_exceptions=True)
+            self._store.close()
+
+    def _keep_countersignatures(self, batch: Batch) -> None:
+        """Allies' countersignatures under our chains, also outside the store: a rebuild is checked against them."""
+        own = self.driver.machine.own.ally
+        ours = [statement.signed for statement in batch.statements if statement.ally == own and statement.by != own]
+        if ours:
+            with self._directory.countersignatures_path.open("ab") as file:
+                for signed in ours:
+                    data = encode(signed)
+                    file.write(len(data).to_bytes(4, "big") + data)

@@ -1,0 +1,1 @@
+"""Where a record is kept: memory and SQLite, held to one contract by the same tests."""
