@@ -13,6 +13,7 @@ from katchi.cli.speech import _, clock, said, say, say_json, tell, time_of
 from katchi.errors import Malformed, NotFound, RecordBroken
 from katchi.node.audit import audit_store, read
 from katchi.node.commands import AcceptRepair
+from katchi.node.exporting import items_of
 from katchi.node.state import State
 from katchi.record.bundle import write_bundle
 from katchi.record.report import Finding, RoomReport
@@ -20,7 +21,6 @@ from katchi.record.suite import SHIPPED
 from katchi.record.unbundle import verify_bundle
 from katchi.serve.clock import now_us
 from katchi.serve.directory import NodeDirectory
-from katchi.serve.export import export_items
 from katchi.serve.office import Office
 from katchi.store.fsck import verify_rows
 
@@ -82,7 +82,7 @@ def export(
         draft = out.with_name(out.name + ".part")
         try:
             with draft.open("wb") as file:
-                write_bundle(file, export_items(reader, rooms), node.own(), node.signer(), at=now_us())
+                write_bundle(file, items_of(reader, rooms), node.own(), node.signer(), at=now_us())
             draft.replace(out)
         except OSError as error:
             draft.unlink(missing_ok=True)

@@ -24,7 +24,8 @@ class Duty(msgspec.Struct, frozen=True):
     """The posts of a node in the order in which an unread message climbs them."""
 
     posts: tuple[str, ...] = ("duty", "deputy", "principal")
-    escalate_after_s: dict[int, int] = msgspec.field(default_factory=lambda: dict(DEFAULT_ESCALATE_AFTER_S))  # by precedence, seconds before each step
+    # Seconds before each step, by precedence.
+    escalate_after_s: dict[int, int] = msgspec.field(default_factory=lambda: dict(DEFAULT_ESCALATE_AFTER_S))
 
 
 class OnDesk(msgspec.Struct, frozen=True):

@@ -18,8 +18,7 @@ from typing import IO, Any, Self, TypeVar
 import msgspec
 
 from katchi.errors import LinkFailed
-from katchi.node.commands import NodeCommand, Pair
-from katchi.node.machine import Written
+from katchi.node.commands import NodeCommand, Pair, Written
 from katchi.record.suite import SHIPPED
 from katchi.serve.clock import now_us
 from katchi.serve.directory import NodeDirectory

@@ -23,8 +23,7 @@ from katchi.demo.judge import Case, Verdict
 from katchi.demo.stage import Stage
 from katchi.errors import RecordBroken
 from katchi.language import Language
-from katchi.node.commands import FoundRoom, MarkRead
-from katchi.node.machine import Written
+from katchi.node.commands import FoundRoom, MarkRead, Written
 from katchi.store.sqlite import SqliteStore
 from katchi.vocabulary import MESSAGES, Form, Precedence
 

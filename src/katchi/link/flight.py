@@ -68,6 +68,10 @@ class Flight:
         if not self._runs:
             self._progress_at = max(self._progress_at, now)
 
+    def clock_is(self, now: int) -> None:
+        """Take no time for later than now: our clock may have been set back."""
+        self._progress_at, self._measured_at = min(self._progress_at, now), min(self._measured_at, now)
+
     @property
     def silent_at(self) -> int:
         """When the silence has lasted too long and all must be sent again."""

@@ -163,6 +163,8 @@ class Peer:
         """Return the next frames to send, about half a MiB at most; call again once they are sent."""
         if not self.is_up:
             return []
+        self._pinged_at = min(self._pinged_at, now)
+        self._flight.clock_is(now)
         if self._is_waiting and now >= self._flight.silent_at:
             self._rewind(now)
         out: list[f.Frame] = []
@@ -254,7 +256,8 @@ class Peer:
         self._dirty.update(self._holdings.rooms_with(self.ally))
 
     def _is_due(self, room: bytes, ally: str, now: int) -> bool:
-        return ally in (self._us.ally, self.ally) or now >= self._holdings.grown_at(room, ally) + RELAY_AFTER_US
+        age = now - self._holdings.grown_at(room, ally)
+        return ally in (self._us.ally, self.ally) or not 0 <= age < RELAY_AFTER_US  # a clock set back holds nothing up
 
     def _entries(self, room: bytes, now: int) -> Iterator[f.Frame]:
         for ally, chain in self._holdings.chains(room).items():
@@ -297,11 +300,13 @@ class Peer:
                 key = (room, ally, index)
                 theirs = _matching(self._theirs[room].get(ally, ()), chain, index)
                 confirmed = dict(theirs.confirmed) if theirs else {}
-                if self._is_news(key, ally, branch.covered, theirs.covered if theirs else 0, now):
+                covered = theirs.covered if theirs else 0
+                if branch.covered > branch.start and self._is_news(key, ally, branch.covered, covered, now):
                     signed = self._holdings.checkpoint(room, ally, index)
                     checkpoints += [signed] if signed else []
                 for by, length in branch.confirmed.items():
-                    if by != self.ally and self._is_news(key, by, length, confirmed.get(by, 0), now):
+                    is_of_branch = length > branch.start  # below it, another branch's statement vouches for the shared part
+                    if by != self.ally and is_of_branch and self._is_news(key, by, length, confirmed.get(by, 0), now):
                         signed = self._holdings.countersignature(room, ally, index, by)
                         countersignatures += [signed] if signed else []
         if checkpoints or countersignatures:

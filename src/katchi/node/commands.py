@@ -71,3 +71,11 @@ NodeCommand = (
     | End
     | CouldNotConsult
 )
+
+
+class Written(msgspec.Struct, frozen=True):
+    """What a command came to; told to the officer only after it is durable."""
+
+    digest: bytes | None = None  # of the entry written, or of the room founded
+    place: str = ""
+    room: bytes | None = None

@@ -7,7 +7,6 @@ its changes with it. Reads look at the batch first, then at the store.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Generic, TypeVar
 
 import msgspec
 
@@ -15,7 +14,9 @@ from katchi.consult.consultation import Consultation, folded
 from katchi.consult.duty import OnDesk
 from katchi.link.holdings import PaperWanted
 from katchi.node.batch import Batch, Kept, Reader
+from katchi.node.desk import Desk
 from katchi.node.settings import PairedAlly, Settings
+from katchi.node.undoable import Undoable
 from katchi.record.chain import Chain
 from katchi.record.charter import Room, SignedCharter, verified_charter
 from katchi.record.checkpoint import Signed
@@ -24,47 +25,7 @@ from katchi.record.identity import KnownAlly, SignedIdentity, known
 from katchi.record.suite import Suites
 from katchi.vocabulary import Kind
 
-Key = TypeVar("Key")
-Value = TypeVar("Value")
 CONSULTATIONS_CACHED = 512
-
-
-class Undoable(Generic[Key, Value]):
-    """A mapping whose changes since the last `keep` can be taken back."""
-
-    def __init__(self) -> None:
-        self.now: dict[Key, Value] = {}
-        self._before: dict[Key, Value | None] = {}
-
-    def get(self, key: Key) -> Value | None:
-        """Return the value, or None."""
-        return self.now.get(key)
-
-    def set(self, key: Key, value: Value | None) -> None:
-        """Set the value; None removes it."""
-        self._before.setdefault(key, self.now.get(key))
-        if value is None:
-            self.now.pop(key, None)
-        else:
-            self.now[key] = value
-
-    @property
-    def changed(self) -> list[Key]:
-        """The keys set since the last `keep`."""
-        return list(self._before)
-
-    def keep(self) -> None:
-        """The changes are durable."""
-        self._before.clear()
-
-    def take_back(self) -> None:
-        """The changes never happened."""
-        for key, value in self._before.items():
-            if value is None:
-                self.now.pop(key, None)
-            else:
-                self.now[key] = value
-        self._before.clear()
 
 
 class Awaited(msgspec.Struct, frozen=True):
@@ -85,7 +46,7 @@ class State:
         self.rooms: Undoable[bytes, Room] = Undoable()
         self.chains: Undoable[tuple[bytes, str], Chain] = Undoable()
         self.consultations: Undoable[bytes, Consultation] = Undoable()
-        self.desk: Undoable[bytes, OnDesk] = Undoable()
+        self.desk = Desk(settings.duty)
         self.awaited: Undoable[bytes, Awaited] = Undoable()
         self.papers: Undoable[tuple[bytes, bytes], PaperWanted] = Undoable()
         self.allies: Undoable[str, PairedAlly] = Undoable()
@@ -109,8 +70,7 @@ class State:
                 header = kept.entry.header
                 self.awaited.now[kept.entry.digest] = Awaited(room.id, header.ally, kept.branch, header.seq, header.precedence)
         for value in self.store.facts("derived/desk/").values():
-            on_desk = msgspec.msgpack.decode(value, type=OnDesk)
-            self.desk.now[on_desk.message] = on_desk
+            self.desk.load(msgspec.msgpack.decode(value, type=OnDesk))
         for value in self.store.facts("derived/paper/").values():
             wanted = msgspec.msgpack.decode(value, type=PaperWanted)
             self.papers.now[wanted.room, wanted.root] = msgspec.structs.replace(wanted, has_leaves=False)
@@ -154,9 +114,10 @@ class State:
         return found or Chain(room, ally, others=len(self.rooms.now[room].members) - 1)
 
     def unbroken(self, room: bytes, ally: str) -> int:
-        """Return the length to which an ally's newest branch is held with its bodies."""
+        """Return the length to which an ally's newest branch, and the path below it, is held with its bodies."""
         chain = self.chain(room, ally)
-        gaps = [a.seq for a in self.awaited.now.values() if (a.room, a.ally) == (room, ally) and a.branch == chain.main]
+        awaited = [a for a in self.awaited.now.values() if (a.room, a.ally) == (room, ally)]
+        gaps = [a.seq for a in awaited if chain.is_on_path(chain.main, a.branch, a.seq)]
         return min(gaps, default=chain.length)
 
     def consultation(self, opening: bytes) -> Consultation | None:

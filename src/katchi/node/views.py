@@ -202,7 +202,7 @@ def _summary(state: State, consultation: Consultation) -> dict[str, Any]:
         "precedence": consultation.precedence,
         "status": joint_status(consultation.standings, consultation.proposals, counting(state, consultation.room)).value,
         "stances": {ally: standing.stance.value for ally, standing in consultation.standings.items()},
-        "unread": sum(on_desk.opening == consultation.opening for on_desk in state.desk.now.values()),
+        "unread": len(state.desk.unread(consultation.opening)),
     }
 
 

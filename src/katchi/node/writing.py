@@ -172,7 +172,7 @@ class Author:
     def cover(self, now: int) -> None:
         """Add the checkpoints that are due to the batch."""
         for room_id, since in list(self.uncovered.items()):
-            if room_id in self._binding or now >= since + self._state.settings.checkpoint_every_us:
+            if room_id in self._binding or not 0 <= now - since < self._state.settings.checkpoint_every_us:
                 self._checkpoint(self._state.rooms.now[room_id], now)
         self._binding.clear()
 

@@ -16,8 +16,8 @@ import msgspec
 
 from katchi.errors import KatchiError, LinkFailed, StoreFailed
 from katchi.node.batch import Batch, Store
-from katchi.node.commands import NodeCommand
-from katchi.node.machine import Machine, Written
+from katchi.node.commands import NodeCommand, Written
+from katchi.node.machine import Machine
 
 SECOND = 1_000_000
 RECONNECT_AFTER_US = SECOND

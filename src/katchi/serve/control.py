@@ -20,8 +20,7 @@ import msgspec
 
 from katchi import errors
 from katchi.errors import KatchiError, LinkFailed
-from katchi.node.commands import NodeCommand
-from katchi.node.machine import Written
+from katchi.node.commands import NodeCommand, Written
 
 REQUEST_SIZE_MAX = 1024 * 1024
 ANSWER_SIZE_MAX = 256 * 1024 * 1024

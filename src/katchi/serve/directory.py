@@ -184,8 +184,8 @@ class NodeDirectory:
             after_s = {int(Precedence[name.upper()]): s for name, s in raw.get("escalate_after_s", {}).items()}
             if after_s:
                 duty["escalate_after_s"] = DEFAULT_ESCALATE_AFTER_S | after_s
-            chosen = {name: raw[name] for name in ("ally", "mode", "join", "bytes_a_day_max") if name in raw}
-            settings = msgspec.convert({**chosen, "duty": duty}, Settings)
+            chosen: dict[str, Any] = {name: raw[name] for name in ("ally", "mode", "join", "bytes_a_day_max") if name in raw}
+            settings = msgspec.convert(chosen | {"duty": duty}, Settings)
         except (msgspec.ValidationError, KeyError) as error:
             raise Malformed(
                 "settings.toml is not as it must be: {error}",

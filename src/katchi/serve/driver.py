@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 
 from katchi.errors import KatchiError, LinkFailed, StoreFailed
 from katchi.node.batch import Batch, Store
-from katchi.node.commands import NodeCommand
-from katchi.node.machine import Machine, Written
+from katchi.node.commands import NodeCommand, Written
+from katchi.node.machine import Machine
 from katchi.node.notices import Notice
 
 COMMANDS_A_GROUP = 256

@@ -7,8 +7,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from katchi.errors import StoreFailed
-from katchi.node.commands import NodeCommand
-from katchi.node.machine import Machine, Written
+from katchi.node.commands import NodeCommand, Written
+from katchi.node.machine import Machine
 from katchi.node.state import State
 from katchi.record.suite import SHIPPED
 from katchi.serve.clock import now_us

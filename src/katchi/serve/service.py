@@ -12,8 +12,7 @@ from katchi.bearer.certificate import CertificatePaths
 from katchi.bearer.tls import TlsBearer
 from katchi.link.frames import FRAME_SIZE_MAX
 from katchi.node.batch import Batch
-from katchi.node.commands import NodeCommand, Pair
-from katchi.node.machine import Written
+from katchi.node.commands import NodeCommand, Pair, Written
 from katchi.node.notices import Notice
 from katchi.record.canonical import encode
 from katchi.serve.clock import now_us

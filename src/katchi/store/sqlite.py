@@ -15,7 +15,7 @@ from typing import Any
 
 import apsw
 
-from katchi.errors import Refused, StoreFailed
+from katchi.errors import KatchiError, Refused, StoreFailed
 from katchi.node.batch import Batch, Body
 from katchi.record.charter import SignedCharter
 from katchi.store.reader import OWN_META, SqliteReader, opened, shut
@@ -48,6 +48,7 @@ CHECKPOINT_PAGES = 1000  # pages in the log from which they are moved into the f
 BUSY_MS = 5000
 PAGE_SIZE = 8192  # fewer, larger pages: a digest's place in its index is random
 VERSION, UNKEPT = OWN_META
+UNCERTAIN = "Nothing of it is kept now; should the node stop before the next batch is kept, it may find this one whole. "
 
 _TAKE = ENTRY.insert + "ON CONFLICT (digest) DO NOTHING"
 _FILL = 'UPDATE entry SET salt = ?, body = ?, "check" = ? WHERE no = ?'
@@ -104,7 +105,11 @@ class SqliteStore(SqliteReader):
             NotFound, Malformed (not a store), RecordBroken, StoreFailed (the disk does not answer).
         """
         connection = opened(path, apsw.SQLITE_OPEN_READWRITE, vfs, _set_up)
-        return cls(connection, path)
+        try:
+            return cls(connection, path)
+        except KatchiError:
+            shut(connection)
+            raise
 
     def append(self, batch: Batch) -> None:
         """See Store.append."""
@@ -115,9 +120,9 @@ class SqliteStore(SqliteReader):
             is_committing = True
             connection.execute("COMMIT")
         except BaseException as error:
-            self._undo(is_committing)
+            is_certain = self._undo(is_committing)
             if isinstance(error, apsw.Error | OSError | MemoryError):
-                raise _failed(self.path, error) from error
+                raise _failed(self.path, error, is_certain) from error
             raise
         self._next = numbers
         if self._log_pages >= CHECKPOINT_PAGES:
@@ -176,8 +181,8 @@ class SqliteStore(SqliteReader):
         check = row_with_body(row, body.salt, body.body)[-1]
         self.connection.execute(_FILL, (body.salt, body.body, check, row[0]))
 
-    def _undo(self, was_committing: bool) -> None:
-        """Roll back, and make sure that what a failed commit wrote to the log cannot come back.
+    def _undo(self, was_committing: bool) -> bool:
+        """Roll back, and return whether what a failed commit wrote to the log is sure not to come back.
 
         A commit whose last sync failed may lie whole in the log: were the node to stop now, the next
         start would find it. A small commit over the same place ends that; if the disk refuses this
@@ -186,10 +191,14 @@ class SqliteStore(SqliteReader):
         with contextlib.suppress(apsw.Error):
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
-        if was_committing:
-            with contextlib.suppress(apsw.Error):
-                unkept = int(self.meta_rows()[UNKEPT]) + 1
-                self.connection.execute(_META, with_check(META, (UNKEPT, str(unkept))))
+        if not was_committing:
+            return True
+        try:
+            unkept = int(self.meta_rows().get(UNKEPT, "0")) + 1
+            self.connection.execute(_META, with_check(META, (UNKEPT, str(unkept))))
+        except (apsw.Error, KatchiError):
+            return False
+        return True
 
     def _log_grew(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
         self._log_pages = pages
@@ -233,7 +242,7 @@ def _set_up(connection: apsw.Connection) -> None:
         raise apsw.CantOpenError("the file system does not support SQLite's write-ahead log")
 
 
-def _failed(path: Path, error: BaseException) -> StoreFailed:
+def _failed(path: Path, error: BaseException, is_certain: bool = True) -> StoreFailed:
     hints: Iterable[tuple[type[BaseException], str]] = (
         (apsw.FullError, "Free space on the disk of {path}, then do it again."),
         (apsw.BusyError, "Another process is writing {path}. Stop it, then do it again."),
@@ -242,4 +251,5 @@ def _failed(path: Path, error: BaseException) -> StoreFailed:
     )
     advice = next((hint for kind, hint in hints if isinstance(error, kind)), "Check the disk of {path}, then do it again.")
     said: dict[str, Any] = {"path": str(path), "error": str(error) or type(error).__name__}
-    return StoreFailed("{path} did not take the batch: {error}", hint="Nothing of it was kept. " + advice, **said)
+    kept = "Nothing of it was kept. " if is_certain else UNCERTAIN
+    return StoreFailed("{path} did not take the batch: {error}", hint=kept + advice, **said)

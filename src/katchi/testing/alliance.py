@@ -15,7 +15,8 @@ from katchi.consult import acts, rules
 from katchi.errors import KatchiError
 from katchi.node import commands as cmd
 from katchi.node.batch import CHUNK_SIZE, Batch
-from katchi.node.machine import Machine, Written
+from katchi.node.commands import Written
+from katchi.node.machine import Machine
 from katchi.node.settings import PairedAlly, Settings
 from katchi.record import merkle
 from katchi.record.fields import Mode
@@ -29,7 +30,7 @@ from katchi.vocabulary import Form, Precedence, Stance
 NAMES = ("azure", "birch", "cedar", "delta")
 BURST_MAX = 30
 SETTLED_S = 10
-QUIET_AFTER_S = 150  # by then every rewind has come and gone
+QUIET_AFTER_S = 90  # by then every rewind has come and gone
 
 
 class Chances(msgspec.Struct, frozen=True):
@@ -102,8 +103,13 @@ class SimulatedAlliance:
             self.secrets += [self.national[name], title.encode()]
         self.room = b""
         if room:
-            self.room = self.act(names[0], cmd.FoundRoom(title="talks", allies=tuple(names[1:]))).room or b""
-            self.run(20)
+            self.found_room()
+
+    def found_room(self) -> None:
+        """Let the first ally found the room that all share, and wait until it is in force."""
+        first, *others = self.parties
+        self.room = self.act(first, cmd.FoundRoom(title="talks", allies=tuple(others))).room or b""
+        self.run(20)
 
     @classmethod
     def of_seed(cls, seed: int) -> SimulatedAlliance:
