@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 Parameter = str | int | float | None
+SPOKEN = frozenset({"what", "stance", "act", "open"})  # parameters in katchi's own words, not quoted from the input
 
 
 class KatchiError(Exception):
@@ -46,7 +47,8 @@ class KatchiError(Exception):
     def said(self, translate: Callable[[str], str]) -> tuple[str, str]:
         """Return the message and its hint in the language of `translate`."""
         hint = translate(self.hint_template) if self.hint_template else ""
-        return translate(self.message).format(**self.parameters), hint.format(**self.parameters)
+        values = {name: translate(v) if name in SPOKEN and isinstance(v, str) else v for name, v in self.parameters.items()}
+        return translate(self.message).format(**values), hint.format(**values)
 
 
 class Malformed(KatchiError):

@@ -5,7 +5,6 @@ English strings are the keys. Catalogues lie in locale/ and are compiled when ka
 
 from __future__ import annotations
 
-import gettext
 import os
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -28,4 +27,8 @@ def chosen(environment: Mapping[str, str] = os.environ) -> Language:
 @cache
 def translator(language: Language) -> Callable[[str], str]:
     """Return the function that says an English string in `language`."""
+    if language == "en":  # the keys are the English strings
+        return str
+    import gettext
+
     return gettext.translation("katchi", LOCALE_DIR, [language], fallback=True).gettext

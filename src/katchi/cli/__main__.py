@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import os
 import sys
-
-from cyclopts import App, CycloptsError
-from cyclopts import exceptions as misuse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from katchi import __version__
-from katchi.cli.speech import _, tell_error
-from katchi.errors import KatchiError, Malformed
+from katchi.cli import help
+from katchi.cli.speech import _, say, tell_error
+from katchi.errors import KatchiError
 
+if TYPE_CHECKING:
+    from cyclopts import App
+
+PURPOSE = (
+    _("Allies consult on one record that neither can alter and no outage can lose.")
+    + "\n\n"
+    + _("Example: katchi demo --headless")
+)
 NOUNS = {
     "node": _("Make, pair, show and run this government's node."),
     "room": _("Rooms: records that named allies share."),
@@ -24,59 +32,68 @@ NOUNS = {
 
 
 def application() -> App:
-    """Return the command line."""
-    app = App(
-        name="katchi",
-        help=_("Allies consult on one record that neither can alter and no outage can lose.")
-        + "\n\n"
-        + _("Example: katchi demo --headless"),
-        version=__version__,
-        help_formatter="plain",
-        help_format="plaintext",
-        result_action="return_value",
-    )
-    for noun, purpose in NOUNS.items():
-        app.command(f"katchi.cli.{noun}:app", name=noun, help=purpose)
+    """Return the command line. Help and version are our own (`run`)."""
+    from cyclopts import App
+
+    app = App(name="katchi", help=PURPOSE, help_flags=[], version_flags=[], result_action="return_value")
+    for noun in NOUNS:
+        app.command(f"katchi.cli.{noun}:app", name=noun)
     return app
 
 
 def main() -> None:
     """Run the command line; end with the exit status of what happened."""
     words = sys.argv[1:]
-    as_json = "--json" in words
     try:
-        status = application()(words, exit_on_error=False, print_error=False)
+        status = run(words)
         sys.stdout.flush()
-    except CycloptsError as error:
-        tell_error(_misuse(error), as_json=as_json)
-        status = Malformed.exit_status
     except KatchiError as error:
-        tell_error(error, as_json=as_json)
+        tell_error(error, as_json="--json" in words)
         status = error.exit_status
     except KeyboardInterrupt:
         status = 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 141
-    sys.exit(status if isinstance(status, int) else 0)
+    sys.exit(status)
 
 
-def _misuse(error: CycloptsError) -> Malformed:
-    """Say in katchi's own words what is wrong with a command line."""
-    hint = "`katchi {command} --help` shows how it is used."
-    chain = " ".join(error.command_chain or ())
-    if isinstance(error, misuse.UnknownCommandError):
-        return Malformed("there is no command '{word}'", hint=hint, word=_word(error), command=chain)
-    if isinstance(error, misuse.UnknownOptionError):
-        return Malformed("there is no option '{word}'", hint=hint, word=_word(error), command=chain)
-    if isinstance(error, misuse.MissingArgumentError):
-        name = error.argument.name if error.argument is not None else "?"
-        return Malformed("{name} is missing", hint=hint, name=name, command=chain)
-    return Malformed("{error}", hint=hint, error=str(error).strip().splitlines()[-1], command=chain)
+def run(words: Sequence[str]) -> int:
+    """Do what the words say, or show the help or the version that they ask for; return the exit status.
+
+    Raises:
+        KatchiError: it could not be done, or the words are no command.
+    """
+    options = words[: words.index("--")] if "--" in words else words
+    if "--version" in options:
+        say(f"katchi {__version__}")
+        return 0
+    named = [word for word in words if word not in help.FLAGS]
+    asks_help = any(flag in options for flag in help.FLAGS)
+    if not named:
+        say(help.overview(NOUNS, PURPOSE))
+        return 0
+    return _run_command(words, named, asks_help=asks_help)
 
 
-def _word(error: CycloptsError) -> str:
-    return (error.unused_tokens or error.root_input_tokens or ["?"])[0]
+def _run_command(words: Sequence[str], named: Sequence[str], *, asks_help: bool) -> int:
+    from cyclopts import CycloptsError
+
+    from katchi.cli import misuse
+
+    app = application()
+    chain, apps, rest = app.parse_commands(list(named))
+    command = apps[-1]
+    if command.default_command is None and rest:
+        raise misuse.unknown_command(rest[0], " ".join(chain))
+    if command.default_command is None or asks_help:
+        say(help.page_of(command, chain))
+        return 0
+    try:
+        status = app(list(words), exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        raise misuse.explained(error) from None
+    return status if isinstance(status, int) else 0
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
@@ -21,8 +21,9 @@ app = App(name="consultation", help=_("Open a consultation, answer, state positi
 
 Id = Annotated[str, Parameter(help=_("The consultation's id, or its beginning."))]
 PaperOption = Annotated[
-    list[Path] | None, Parameter(name="--paper", help=_("A document to attach, to 64 MiB; may be given again."))
+    list[Path] | None, Parameter(name="--paper", negative="", help=_("A document to attach, to 64 MiB; may be given again."))
 ]
+FormWord = Literal["exchange-of-views", "notice-of-decision", "towards-consensus"]
 DEFAULT_MARKING = "UNCLASSIFIED"
 
 
@@ -37,7 +38,7 @@ def open_(
     subject: Annotated[str, Parameter(help=_("What it is about."))],
     node: NodeOption,
     room: Annotated[str | None, Parameter(help=_("The room; the only shared one, else the national one, if not given."))] = None,
-    form: Annotated[Form, Parameter(help=_("exchange-of-views, notice-of-decision or towards-consensus."))] = Form.EXCHANGE,
+    form: Annotated[FormWord, Parameter(help=_("In which form to consult."))] = "exchange-of-views",
     due: Annotated[str | None, Parameter(help=_("By when: a time with its zone, or +2h."))] = None,
     citing: Annotated[str | None, Parameter(help=_("The commitment it rests on, by its words."))] = None,
     paper: PaperOption = None,
@@ -52,11 +53,11 @@ def open_(
         command = rules.Open(
             subject=subject,
             room=room_id,
-            form=form,
+            form=Form(form),
             due=time_of(due, now=now_us()) if due else None,
             citing=citing,
             papers=keep_papers(office, room_id, paper or []),
-            precedence=_precedence(precedence),
+            precedence=Precedence[precedence.upper()],
             marking=marking,
             post=post,
             by=by,
@@ -176,7 +177,7 @@ def acknowledge(
         command = rules.Acknowledge(
             consultation=_opening(office, consultation),
             text=text,
-            precedence=_precedence(precedence),
+            precedence=Precedence[precedence.upper()],
             marking=marking,
             post=post,
             by=by,
@@ -210,7 +211,7 @@ def state_position(
             consultation=opening,
             text=text,
             papers=keep_papers(office, room, paper or []),
-            precedence=_precedence(precedence),
+            precedence=Precedence[precedence.upper()],
             marking=marking,
             post=post,
             by=by,
@@ -244,7 +245,7 @@ def propose_words(
         command = rules.ProposeWords(
             consultation=_opening(office, consultation),
             words=words,
-            precedence=_precedence(precedence),
+            precedence=Precedence[precedence.upper()],
             marking=marking,
             post=post,
             by=by,
@@ -276,7 +277,7 @@ def sign_words(
         opening = _opening(office, consultation)
         chosen = bytes.fromhex(office.ask("resolve", id=opening.hex(), proposal=proposal)) if proposal else None
         command = rules.SignWords(
-            consultation=opening, proposal=chosen, precedence=_precedence(precedence), marking=marking, post=post, by=by
+            consultation=opening, proposal=chosen, precedence=Precedence[precedence.upper()], marking=marking, post=post, by=by
         )
         _done(office, command, json)
 
@@ -303,7 +304,7 @@ def end(
         command = rules.End(
             consultation=_opening(office, consultation),
             reason=reason,
-            precedence=_precedence(precedence),
+            precedence=Precedence[precedence.upper()],
             marking=marking,
             post=post,
             by=by,
@@ -335,7 +336,7 @@ def could_not_consult(
             consultation=_opening(office, consultation),
             effort=effort,
             reason=reason,
-            precedence=_precedence(precedence),
+            precedence=Precedence[precedence.upper()],
             marking=marking,
             post=post,
             by=by,
@@ -345,13 +346,6 @@ def could_not_consult(
 
 def _opening(office: Office, beginning: str) -> bytes:
     return bytes.fromhex(office.ask("resolve", id=beginning))
-
-
-def _precedence(token: str) -> Precedence:
-    try:
-        return Precedence[token.upper()]
-    except KeyError:
-        raise Malformed("'{text}' is not a precedence", hint="One of routine, priority, immediate, flash.", text=token) from None
 
 
 def _done(office: Office, command: rules.Command, json: bool) -> None:

@@ -18,7 +18,12 @@ from katchi.demo.stage import Stage
 from katchi.demo.story import Outcome, Story, Told
 from katchi.errors import Malformed, NotFound
 
-app = App(name="demo", help=_("Two or three nodes on this computer consult while the link is cut; checks itself."))
+app = App(
+    name="demo",
+    help=_("Two or three nodes on this computer consult while the link is cut; checks itself.")
+    + "\n\n"
+    + _("Example: katchi demo --headless --allies KOR,USA"),
+)
 CAPITALS = {"KOR": ("Seoul", "서울"), "USA": ("Washington", "워싱턴")}
 
 
@@ -26,7 +31,9 @@ CAPITALS = {"KOR": ("Seoul", "서울"), "USA": ("Washington", "워싱턴")}
 def demo(
     *,
     headless: Annotated[bool, Parameter(negative="", help=_("In this terminal only, without opening pages."))] = False,
-    paper: Annotated[list[Path] | None, Parameter(help=_("A document to attach, to 64 MiB; may be given again."))] = None,
+    paper: Annotated[
+        list[Path] | None, Parameter(negative="", help=_("A document to attach, to 64 MiB; may be given again."))
+    ] = None,
     allies: Annotated[str, Parameter(help=_("The allies, separated by commas; the first one opens."))] = "KOR,USA",
     keep: Annotated[Path | None, Parameter(help=_("Keep the nodes' directories here; a new directory."))] = None,
     json: Annotated[
@@ -65,7 +72,7 @@ class _Quiet:
 
     def told(self, told: Told) -> None:
         """Say one step."""
-        line = _(told.what).format(**told.values)
+        line = told.said(_)
         tell(f"{time.monotonic() - self._began:6.1f} s  {told.ally + ' ' if told.ally else ''}{line}")
 
     def close(self, outcome: Outcome) -> None:
@@ -81,7 +88,7 @@ class _Console:
         self._console = Console(highlight=False, file=sys.stdout)
         self._began = time.monotonic()
         self._style = dict(zip(allies, ("bold cyan", "bold yellow", "bold magenta", "bold green"), strict=False))
-        self._console.rule(f"[reverse bold] {_('EXERCISE')} · 훈련 [/]  katchi", style="dim")
+        self._console.rule("[reverse bold] EXERCISE · 훈련 [/]  katchi", style="dim")
 
     def _name(self, ally: str) -> str:
         english, korean = CAPITALS.get(ally, (ally, ally))
@@ -89,7 +96,7 @@ class _Console:
 
     def told(self, told: Told) -> None:
         """Say one step."""
-        line = _(told.what).format(**told.values)
+        line = told.said(_)
         stamp = f"[dim]{time.monotonic() - self._began:5.1f} s[/]"
         if told.ally is None:
             self._console.print(f"{stamp}  [bold]·[/] {line}")

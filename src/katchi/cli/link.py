@@ -5,7 +5,7 @@ from __future__ import annotations
 from cyclopts import App
 
 from katchi.cli.options import JsonOption, NodeOption
-from katchi.cli.speech import _, clock, say, say_json, tell
+from katchi.cli.speech import _, clock, said, say, say_json, tell
 from katchi.serve.office import Office
 
 app = App(name="link", help=_("How the link to each ally stands."))
@@ -30,7 +30,7 @@ def status(*, node: NodeOption, json: JsonOption = False) -> None:
             details.append(_("their clock {ms:+.0f} ms").format(ms=link["skew_ms"]))
         details.append(_("last heard {time}").format(time=clock(link["heard_at"])))
         if link["compared"] == "not compared":
-            details.append(_("digits not compared"))
+            details.append(said("not compared"))
         say(f"{link['ally']}  {state}  " + ", ".join(details))
         for room, length in link["equal_to"].items():
             say("    " + _("{room}: confirmed to hold our entries to {n}").format(room=room[:12], n=length))

@@ -44,7 +44,7 @@ def init(
         say_json({"ally": ally, "mode": own.mode, "directory": str(directory), "fingerprint": own.fingerprint.hex()})
         return
     say(own.fingerprint.hex())
-    say(_("{ally}: a node of mode {mode} is made in {path}.").format(ally=ally, mode=own.mode, path=directory))
+    say(_("{ally}: a node of mode {mode} is made in {path}.").format(ally=ally, mode=said(own.mode), path=directory))
     say(_("Next: katchi node invite {path} --out {ally}.invitation").format(path=directory, ally=ally))
 
 
@@ -70,7 +70,7 @@ def invite(
             {"ally": own.ally, "mode": own.mode, "file": str(out), "phrase": phrase(own), "fingerprint": own.fingerprint.hex()}
         )
         return
-    say(_("Invitation of {ally} ({mode}): {path}").format(ally=own.ally, mode=own.mode, path=out))
+    say(_("Invitation of {ally} ({mode}): {path}").format(ally=own.ally, mode=said(own.mode), path=out))
     say(_("Read these digits to the ally's officer by telephone: {digits}").format(digits=phrase(own)))
 
 
@@ -101,7 +101,7 @@ def pair(
     if json:
         say_json({"ally": ally.ally, "compared": how, "fingerprint": ally.fingerprint.hex(), "phrase": phrase(ally)})
         return
-    say(_("{ally} is paired ({how}).").format(ally=ally.ally, how=_(how)))
+    say(_("{ally} is paired ({how}).").format(ally=ally.ally, how=said(how)))
     if how == "not compared":
         tell(
             _("Nobody has compared the digits yet. {ally}'s officer must read you: {digits}").format(
@@ -138,7 +138,7 @@ def show(directory: NodeArgument, /, *, json: JsonOption = False) -> None:
     say(f"{own.ally}  {said(own.mode)}  {clock(own.identity.at)}")
     say(_("running") if is_running else _("not running"))
     for link in links:
-        say(_("paired with {ally}: {how}").format(ally=link["ally"], how=_(link["compared"])))
+        say(_("paired with {ally}: {how}").format(ally=link["ally"], how=said(link["compared"])))
 
 
 @app.command(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -20,7 +20,6 @@ ByOption = Annotated[
     str | None,
     Parameter(name="--by", env_var="KATCHI_OFFICER", show_env_var=False, help=_("The officer's name (or set KATCHI_OFFICER).")),
 ]
-PrecedenceOption = Annotated[
-    str, Parameter(name="--precedence", help=_("How soon it must be handled: routine, priority, immediate or flash."))
-]
+PrecedenceWord = Literal["routine", "priority", "immediate", "flash"]
+PrecedenceOption = Annotated[PrecedenceWord, Parameter(name="--precedence", help=_("How soon it must be handled."))]
 MarkingOption = Annotated[str, Parameter(name="--marking", help=_("The handling marking, ASCII."))]

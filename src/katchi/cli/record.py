@@ -108,7 +108,7 @@ def verify(
     file: Annotated[Path, Parameter(help=_("The exported file."))],
     /,
     *,
-    trust: Annotated[list[str], Parameter(help=_("A member's fingerprint, 64 hex digits; once for each member."))],
+    trust: Annotated[list[str], Parameter(negative="", help=_("A member's fingerprint, 64 hex digits; once for each member."))],
     json: JsonOption = False,
 ) -> int:
     trusted = {_fingerprint(text) for text in trust}
@@ -169,7 +169,7 @@ def show(
     if json:
         say_json(view)
         return
-    say(_("{ally} at {time}, {by}:").format(ally=view["ally"], time=clock(view["as_of"]), by=_(view["by"])))
+    say(_("{ally} at {time}, {by}:").format(ally=view["ally"], time=clock(view["as_of"]), by=said(view["by"])))
     for entry in view["entries"]:
         say(f"  {clock(entry['at'])}  {entry['place']:12} {said(entry['kind'])}  {entry['text']}")
     for line in view["contradicted"]:

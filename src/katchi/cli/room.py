@@ -24,7 +24,7 @@ def found(
     *,
     node: NodeOption,
     allies: Annotated[
-        list[str] | None, Parameter(name="--with", help=_("The other members; all paired allies if not given."))
+        list[str] | None, Parameter(name="--with", negative="", help=_("The other members; all paired allies if not given."))
     ] = None,
     title: Annotated[str, Parameter(help=_("What the room is called."))] = "",
     hash: Annotated[Literal["sha256", "sha384"], Parameter(help=_("The room's hash."))] = "sha256",

@@ -10,7 +10,7 @@ import msgspec
 
 from katchi import language
 from katchi.errors import KatchiError, Malformed
-from katchi.vocabulary import word
+from katchi.vocabulary import WORDS, word
 
 LANGUAGE = language.chosen()
 _ = language.translator(LANGUAGE)
@@ -37,9 +37,17 @@ def say_json(value: Any) -> None:
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(value, order="deterministic"), indent=2).decode() + "\n")
 
 
+def _in_a_sentence(text: str) -> str:
+    """Return a sentence of the catalogue, or words of the vocabulary inside one, in the language spoken here."""
+    if LANGUAGE == "en" or (found := language.translator(LANGUAGE)(text)) != text:
+        return text if LANGUAGE == "en" else found
+    korean = {known.en: known.ko for known in WORDS.values()}
+    return ", ".join(korean.get(part, part) for part in text.split(", "))
+
+
 def tell_error(error: KatchiError, *, as_json: bool) -> None:
     """Print an error on stderr: what happened, and what to do next."""
-    message, hint = error.said(_)
+    message, hint = error.said(_in_a_sentence)
     if as_json:
         said = {"error": type(error).__name__, "message": message, "hint": hint, "exit_status": error.exit_status}
         sys.stderr.write(msgspec.json.encode(said).decode() + "\n")

@@ -7,6 +7,7 @@ where we write it, never where we read it.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Annotated, Any, TypeVar
 
@@ -18,6 +19,8 @@ from katchi.record.canonical import decode, encode
 from katchi.record.fields import BODY_SIZE_MAX, Count, Digest, Time, Token
 from katchi.record.identity import SignedIdentity
 from katchi.vocabulary import Flag, Form, Kind
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # Unicode Cc and Cs, but for tab and line feed
 
 PAPER_SIZE_MAX = 64 * 1024 * 1024
 Text = Annotated[str, Meta(max_length=16_000)]
@@ -165,7 +168,8 @@ def write_body(body: Body) -> bytes:
     Raises:
         Malformed: a text holds control characters, or the whole is over 64 KiB.
     """
-    data = encode(_normalised(msgspec.to_builtins(body, builtin_types=(bytes,))))
+    value = _normalised(msgspec.to_builtins(body, builtin_types=(bytes,)))
+    data = encode(value)
     if len(data) > BODY_SIZE_MAX:
         raise Malformed(
             "the text takes {size} bytes where an entry holds {limit}",
@@ -174,7 +178,7 @@ def write_body(body: Body) -> bytes:
             limit=BODY_SIZE_MAX,
         )
     try:
-        msgspec.convert(decode(data, size_max=BODY_SIZE_MAX), type(body), builtin_types=(bytes,))
+        msgspec.convert(value, type(body), builtin_types=(bytes,))
     except msgspec.ValidationError as error:
         raise Malformed(
             "the act is not well formed: {error}", hint="Correct the field named here and try again.", error=str(error)
@@ -184,9 +188,9 @@ def write_body(body: Body) -> bytes:
 
 def _normalised(value: Any) -> Any:
     if isinstance(value, str):
-        if any(unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t" for c in value):
+        if _CONTROL.search(value):
             raise Malformed("the text holds control characters", hint="Remove them; line breaks and tabs are fine.")
-        return unicodedata.normalize("NFC", value)
+        return value if value.isascii() else unicodedata.normalize("NFC", value)
     if isinstance(value, dict):
         return {_normalised(key): _normalised(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -196,7 +200,7 @@ def _normalised(value: Any) -> Any:
 
 def _is_nfc(value: Any) -> bool:
     if isinstance(value, str):
-        return unicodedata.is_normalized("NFC", value)
+        return value.isascii() or unicodedata.is_normalized("NFC", value)
     if isinstance(value, dict):
         return all(_is_nfc(key) and _is_nfc(item) for key, item in value.items())
     if isinstance(value, list):

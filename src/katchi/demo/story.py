@@ -49,6 +49,10 @@ class Told(msgspec.Struct, frozen=True):
     values: dict[str, Any] = {}
     detail: str = ""
 
+    def said(self, translate: Callable[[str], str]) -> str:
+        """Return the step in the language of `translate`."""
+        return translate(self.what).format(**self.values)
+
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What the run came to; every field is computed from what the nodes hold."""

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from katchi.errors import Unverified
-from katchi.record.canonical import DEPTH_MAX, encode
+from katchi.record.canonical import DEPTH_MAX, TAGS_UNREAD, encode
 from katchi.record.charter import SignedCharter
 from katchi.record.checkpoint import Signed
 from katchi.record.fields import BODY_SIZE_MAX, HEADER_SIZE_MAX, MEMBERS_MAX, AllyId, Count, Digest, Fingerprint, Mode, Time
@@ -146,11 +146,16 @@ class ChunkFrame(msgspec.Struct, frozen=True, tag_field="t", tag="chunk"):
 
 
 class Ping(msgspec.Struct, frozen=True, tag_field="t", tag="ping"):
-    """Our clock, and the clock of your last ping with how long we held it: delay and skew."""
+    """Our clock, and the clock of your last ping with how long we held it: delay and skew.
+
+    `taken` is the digest of the newest `have` frames and charters taken from you (tally.py), so
+    that one which a bearer lost is told again.
+    """
 
     now: Time
     echo: Time | None
     held_us: Count
+    taken: Fingerprint | None = None
 
 
 class Fault(msgspec.Struct, frozen=True, tag_field="t", tag="fault"):
@@ -188,15 +193,19 @@ def read_frame(data: bytes) -> Frame | None:
     """Return the frame, or None for one of a type that this version does not know.
 
     Raises:
-        Unverified: too large, not CBOR, or a known frame with malformed fields.
+        Unverified: too large, not CBOR in canonical form, or a known frame with malformed fields.
     """
     if len(data) > FRAME_SIZE_MAX:
         raise Unverified("frame-too-large", f"{len(data)} bytes")
     try:
-        loaded: Any = cbor2.loads(data, max_depth=DEPTH_MAX, allow_indefinite=False, allow_duplicate_keys=False)
+        loaded: Any = cbor2.loads(
+            data, max_depth=DEPTH_MAX, allow_indefinite=False, allow_duplicate_keys=False, semantic_decoders=TAGS_UNREAD
+        )
+        if cbor2.dumps(loaded, canonical=True) != data:
+            raise ValueError("not in canonical form, or bytes follow the frame")
         if not isinstance(loaded, dict) or loaded.get("t") not in _TAGS:
             return None
         frame: Frame = msgspec.convert(loaded, Frame, builtin_types=(bytes,))
-    except (cbor2.CBORDecodeError, msgspec.ValidationError, ValueError, TypeError, OverflowError) as error:
+    except (cbor2.CBORError, msgspec.ValidationError, ValueError, TypeError, OverflowError) as error:
         raise Unverified("frame-malformed", str(error)[:200]) from None
     return frame

@@ -8,7 +8,7 @@ arrives is the node's work; here is only who holds what.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 
 import msgspec
 
@@ -18,12 +18,14 @@ from katchi.link import frames as f
 from katchi.link.flight import SECOND, Flight
 from katchi.link.holdings import Holdings
 from katchi.link.requests import Requests
+from katchi.link.tally import Tally
 from katchi.record.chain import Chain
 from katchi.record.entry import Entry
 from katchi.record.fields import FORMAT, Mode
 from katchi.vocabulary import Precedence
 
 PING_EVERY_US = 4 * SECOND
+STATEMENTS_A_FRAME = 64  # of each kind: a frame of 32 members' countersignatures would be too large
 RELAY_AFTER_US = 2 * SECOND  # a third ally's entry is passed on only if it has not come there by itself
 
 BranchKey = tuple[bytes, str, int]  # room, ally, branch
@@ -60,11 +62,14 @@ class Peer:
         self._assumed: set[BranchKey] = set()  # of these branches, because theirs is longer
         self._told: dict[tuple[BranchKey, str], int] = {}  # statements sent: by whom, to what length
         self._dirty: set[bytes] = set()
+        self._announced: set[bytes] = set()  # rooms of which our `have` has gone out
         self._charters_dirty = False
         self._flight = Flight(now)
         self._requests = Requests(self._holdings, self.ally)
         self._pinged_at = now
         self._their_ping: tuple[int, int] | None = None
+        self._said, self._taken = Tally(), Tally()
+        self._said_at = now
 
     # What comes in.
 
@@ -121,6 +126,7 @@ class Peer:
         for head in have.heads:
             heads[head.ally] = (*heads.get(head.ally, ()), head)
         self._theirs[have.room] = heads
+        self._taken.note(have)
         for ally, chain in self._holdings.chains(have.room).items():
             for index in range(len(chain.branches)):
                 key = (have.room, ally, index)
@@ -134,6 +140,14 @@ class Peer:
         if ping.echo is not None and now >= ping.echo + ping.held_us:
             self.delay_us = (now - ping.echo - ping.held_us) // 2
             self.skew_us = ping.now + self.delay_us - now
+        has_come = ping.echo is not None and ping.echo > self._said_at  # what we said last; or it never will
+        if has_come and ping.taken is not None and ping.taken != self._said.digest():
+            self._dirty.update(self._holdings.rooms_with(self.ally))
+            self._charters_dirty = True
+
+    def took(self, frame: f.CharterFrame) -> None:
+        """Note that a charter was taken over, or was known."""
+        self._taken.note(frame)
 
     def asked(self, want: f.WantBodies | f.WantPaper) -> None:
         """Queue what the peer asks for."""
@@ -163,20 +177,21 @@ class Peer:
         """Return the next frames to send, about half a MiB at most; call again once they are sent."""
         if not self.is_up:
             return []
-        self._pinged_at = min(self._pinged_at, now)
+        self._pinged_at, self._said_at = min(self._pinged_at, now), min(self._said_at, now)
         self._flight.clock_is(now)
         if self._is_waiting and now >= self._flight.silent_at:
             self._rewind(now)
         out: list[f.Frame] = []
         if self._charters_dirty:
             self._charters_dirty = False
-            out += [f.CharterFrame(charter) for charter in self._holdings.charters_with(self.ally)]
+            out += self._say([f.CharterFrame(charter) for charter in self._holdings.charters_with(self.ally)], now)
         if now >= self._pinged_at + PING_EVERY_US:
             self._pinged_at = now
             echo, arrived = self._their_ping or (None, now)
-            out.append(f.Ping(now, echo, now - arrived))
+            out.append(f.Ping(now, echo, max(now - arrived, 0), self._taken.digest()))
         shared = set(self._holdings.rooms_with(self.ally))
-        out += [self._have(room) for room in sorted(self._dirty & shared)]
+        out += self._say([self._have(room) for room in sorted(shared & self._dirty | shared - self._announced)], now)
+        self._announced |= shared
         self._dirty.clear()
         for room in self._theirs:
             out += self._entries(room, now)
@@ -203,6 +218,12 @@ class Peer:
     def _is_waiting(self) -> bool:
         return not self._flight.is_empty or bool(self._told) or self._requests.is_waiting
 
+    def _say(self, frames: Sequence[f.Have | f.CharterFrame], now: int) -> Sequence[f.Have | f.CharterFrame]:
+        for frame in frames:
+            self._said.note(frame)
+            self._said_at = now
+        return frames
+
     def _have(self, room: bytes) -> f.Have:
         return f.Have(
             room,
@@ -226,7 +247,7 @@ class Peer:
             found = self._holdings.locate(head.head)
             if found is not None and found[:2] == (chain.room, chain.ally):
                 held = max(held, min(chain.common_length(index, found[2]), head.length))
-            elif found is None and head.epoch == branch.epoch and head.length > branch.length:
+            elif head.epoch == branch.epoch and head.length > branch.length:
                 is_ahead = True  # until its entries show that they are of another history
         return (branch.length, True) if is_ahead else (held, False)
 
@@ -309,8 +330,9 @@ class Peer:
                     if by != self.ally and is_of_branch and self._is_news(key, by, length, confirmed.get(by, 0), now):
                         signed = self._holdings.countersignature(room, ally, index, by)
                         countersignatures += [signed] if signed else []
-        if checkpoints or countersignatures:
-            yield f.Statements(room, tuple(checkpoints), tuple(countersignatures))
+        for start in range(0, max(len(checkpoints), len(countersignatures)), STATEMENTS_A_FRAME):
+            end = start + STATEMENTS_A_FRAME
+            yield f.Statements(room, tuple(checkpoints[start:end]), tuple(countersignatures[start:end]))
 
     def _is_news(self, key: BranchKey, by: str, length: int, held: int, now: int) -> bool:
         """Whether to send `by`'s statement about a branch to `length`; if so, note that it is sent."""

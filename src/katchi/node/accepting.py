@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import msgspec
 
-from katchi.consult.acts import Opened, Paper, PositionStated, RepairAccepted, body_as, read_body
+from katchi.consult import acts
+from katchi.consult.acts import read_body
 from katchi.consult.consultation import evolve, is_in_order
 from katchi.consult.duty import OnDesk
 from katchi.errors import Unverified
@@ -30,7 +31,7 @@ from katchi.record.checkpoint import (
     verified_checkpoint,
     verified_countersignature,
 )
-from katchi.record.entry import Entry, check_body, verified
+from katchi.record.entry import Entry, check_body, decode_header, verified_as
 from katchi.vocabulary import MESSAGES, Flag, Kind
 
 
@@ -53,25 +54,27 @@ class Acceptor:
                 self._notices.append(Notice(Told.REFUSED, via, room.id, f"{error.reason}: {error}"))
 
     def _entry(self, room: Room, via: str, item: f.EntryItem, now: int, ended: set[str]) -> None:
-        digest = d.digest(room.hash, d.ENTRY, item.header)
-        held = self._state.locate(digest)
-        if held is not None and held[0] == room.id:
-            if item.body is not None and digest in self._state.awaited.now:
-                self._body(room, digest, item.salt or b"", item.body, now)
-            return
-        entry = verified(room, item.header, item.signature, item.salt, item.body)
-        ally = entry.header.ally
+        header = decode_header(item.header)
+        ally = header.ally
         if ally in ended:
             return
         chain = self._state.chain(room.id, ally)
         before = chain.newest
+        if before is None or header.prev != before.head or len(chain.branches) > 1:  # what follows the only head cannot be held
+            digest = d.digest(room.hash, d.ENTRY, item.header)
+            held = self._state.locate(digest)
+            if held is not None and held[0] == room.id:
+                if item.body is not None and digest in self._state.awaited.now:
+                    self._body(room, digest, item.salt or b"", item.body, now)
+                return
+        entry = verified_as(header, room, item.header, item.signature, item.salt, item.body)
         try:
             grown = c.grown(chain, entry, room.hash, self._locate(chain), self._leaves_of(chain), self._entry_at(chain))
         except c.Gap:
             ended.add(ally)
             return
-        flags = _flags(entry, before)
-        kept = Kept(entry, grown.branch, opening_of(entry), now, via, flags)
+        body, body_flags = read_body(header.kind, entry.body) if entry.body is not None else (None, ())
+        kept = Kept(entry, grown.branch, opening_of(entry), now, via, _flags(entry, before, body_flags))
         self._state.keep(kept, grown.chain, now)
         if grown.fork is not None:
             self._notices.append(
@@ -79,7 +82,7 @@ class Acceptor:
             )
         self.fold(kept)
         if entry.body is not None:
-            self._lay(room, kept, now)
+            self._lay(room, kept, body, now)
 
     def fold(self, kept: Kept) -> None:
         """Take one entry into the consultation it belongs to."""
@@ -95,35 +98,35 @@ class Acceptor:
             refolded, _ = evolve(state, kept.entry)
         self._state.consultations.set(kept.opening, refolded)
 
-    def _lay(self, room: Room, kept: Kept, now: int) -> None:
+    def _lay(self, room: Room, kept: Kept, body: acts.Body | None, now: int) -> None:
         """An entry is here with its body: lay a message before the post on duty, note papers and repairs."""
         header = kept.entry.header
-        self.accepted(room, kept)
+        self.accepted(room, kept, body)
         if header.kind not in MESSAGES or header.ally == self._state.own.ally or kept.opening is None:
             return
-        self._want_papers(room, kept.entry)
+        if isinstance(body, acts.Opened | acts.PositionStated):
+            self._want_papers(room, header.ally, body.papers)
         self.to_deliver.setdefault((room.id, kept.opening), []).append(kept)
         self._state.desk.set(kept.entry.digest, OnDesk(kept.entry.digest, kept.opening, room.id, header.precedence, now))
         self._notices.append(Notice(Told.MESSAGE, header.ally, room.id, header.kind, header.precedence))
 
-    def accepted(self, room: Room, kept: Kept) -> None:
+    def accepted(self, room: Room, kept: Kept, body: acts.Body | None) -> None:
         """Note an acceptance of a repair, if `kept` is one."""
         header = kept.entry.header
-        repair = body_as(header.kind, kept.entry.body, RepairAccepted)
-        if repair is not None and header.about and repair.ally in room.members:
-            theirs = self._state.chain(room.id, repair.ally)
+        if isinstance(body, acts.RepairAccepted) and header.about and body.ally in room.members:
+            theirs = self._state.chain(room.id, body.ally)
             accepted = c.accepted(theirs, header.about[0], header.ally)
-            self._state.chains.set((room.id, repair.ally), accepted)
-            if theirs.is_frozen and not accepted.is_frozen and repair.ally != self._state.own.ally:
-                self._author.uncountersigned.add((room.id, repair.ally))  # what waited for the repair
+            self._state.chains.set((room.id, body.ally), accepted)
+            if theirs.is_frozen and not accepted.is_frozen and body.ally != self._state.own.ally:
+                self._author.uncountersigned.add((room.id, body.ally))  # what waited for the repair
 
-    def _want_papers(self, room: Room, entry: Entry) -> None:
-        for paper in papers_of(entry):
+    def _want_papers(self, room: Room, author: str, papers: tuple[acts.Paper, ...]) -> None:
+        for paper in papers:
             chunks = -(-paper.size // f.CHUNK_SIZE)
             held = set(self._state.store.chunk_indexes(room.id, paper.root))
             first = next((index for index in range(chunks) if index not in held), None)
             if first is not None:
-                wanted = PaperWanted(room.id, paper.root, paper.size, entry.header.ally, first, False)
+                wanted = PaperWanted(room.id, paper.root, paper.size, author, first, False)
                 self._state.papers.set((room.id, paper.root), wanted)
 
     def bodies(self, via: str, frame: f.Bodies, now: int) -> None:
@@ -141,15 +144,15 @@ class Acceptor:
         kept = self._state.kept(digest)
         if kept is None or kept.entry.body is not None:
             return
-        check_body(room.hash, kept.entry.header, salt, body)
-        _, flags = read_body(kept.entry.header.kind, body)
+        header = kept.entry.header
+        check_body(room.hash, header, salt, body)
+        value, flags = read_body(header.kind, body)
         whole = msgspec.structs.replace(kept, entry=kept.entry.with_body(salt, body), flags=(*kept.flags, *flags))
-        self._state.fill(digest, whole)
-        if whole not in self._state.batch.entries:
+        if not self._state.fill(whole):
             self._state.batch.bodies.append(Body(digest, salt, body))
-        if whole.entry.header.kind == Kind.CONSULTATION_OPENED:
+        if header.kind == Kind.CONSULTATION_OPENED:
             self.fold(whole)
-        self._lay(room, whole, now)
+        self._lay(room, whole, value, now)
 
     def statements(self, via: str, frame: f.Statements, now: int) -> None:
         """Take over checkpoints and countersignatures; those ahead of what is held will come again."""
@@ -282,13 +285,7 @@ class Acceptor:
         return lambda branch, seq: self._state.path_digests(chain, branch, seq, seq + 1)[0]
 
 
-def papers_of(entry: Entry) -> tuple[Paper, ...]:
-    """Return the papers that an entry names."""
-    body = body_as(entry.header.kind, entry.body, Opened) or body_as(entry.header.kind, entry.body, PositionStated)
-    return body.papers if body is not None else ()
-
-
-def _flags(entry: Entry, before: c.Branch | None) -> tuple[str, ...]:
+def _flags(entry: Entry, before: c.Branch | None, body_flags: tuple[Flag, ...]) -> tuple[str, ...]:
     """How an entry leaves the rules, as far as its own chain and body show it."""
     header = entry.header
     flags: list[str] = []
@@ -302,8 +299,6 @@ def _flags(entry: Entry, before: c.Branch | None) -> tuple[str, ...]:
             flags.append(Flag.EPOCH_NOT_OPENED)
     if header.kind in MESSAGES and header.kind != Kind.CONSULTATION_OPENED and not header.about:
         flags.append(Flag.ABOUT_MISSING)
-    if entry.body is not None:
-        flags += read_body(header.kind, entry.body)[1]
-    elif header.kind not in set(Kind):
+    if header.kind not in acts.SHAPES:
         flags.append(Flag.UNKNOWN_KIND)
-    return tuple(dict.fromkeys(flags))
+    return tuple(dict.fromkeys((*flags, *body_flags)))

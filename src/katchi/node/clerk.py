@@ -228,7 +228,7 @@ class Clerk:
         envelope = Envelope(self._post(None), (repair.entry.digest,))
         body = acts.RepairAccepted(by=command.by, ally=command.ally)
         kept = self._author.write(room, Kind.REPAIR_ACCEPTED, body, now, envelope)
-        self._acceptor.accepted(room, kept)
+        self._acceptor.accepted(room, kept, body)
         return _written(kept)
 
     def _chain_openings(self, chain: Chain) -> list[Kept]:

@@ -168,7 +168,12 @@ class Machine:
                 )
 
     def _charter(self, ally: str, frame: f.CharterFrame, now: int) -> None:
-        room = self._acceptor.charter(ally, frame.charter)
+        try:
+            room = self._acceptor.charter(ally, frame.charter)
+        except Unverified as error:  # named, and not signed; the link goes on
+            self.notices.append(Notice(Told.REFUSED, ally, None, f"{error.reason}: {error}"))
+            return
+        self.peers[ally].took(frame)
         if room is None:
             return
         self.notices.append(Notice(Told.ROOM, ally, room.id, "charter"))

@@ -54,6 +54,7 @@ class State:
         self.grown_at: dict[tuple[bytes, str], int] = {}
         self.batch = Batch()
         self._pending: dict[bytes, Kept] = {}
+        self._places: dict[bytes, int] = {}  # of new entries in the batch
         self._load()
 
     def _load(self) -> None:
@@ -156,6 +157,7 @@ class State:
     def keep(self, kept: Kept, chain: Chain, now: int) -> None:
         """Add an entry and its author's chain to the batch."""
         header = kept.entry.header
+        self._places[kept.entry.digest] = len(self.batch.entries)
         self.batch.entries.append(kept)
         self._pending[kept.entry.digest] = kept
         self.chains.set((header.room, header.ally), chain)
@@ -163,12 +165,15 @@ class State:
         if kept.entry.body is None:
             self.awaited.set(kept.entry.digest, Awaited(header.room, header.ally, kept.branch, header.seq, header.precedence))
 
-    def fill(self, digest: bytes, kept: Kept) -> None:
-        """Replace an entry of the batch by one with its body."""
-        if digest in self._pending:
-            self.batch.entries[self.batch.entries.index(self._pending[digest])] = kept
+    def fill(self, kept: Kept) -> bool:
+        """Take an entry with the body that it lacked; True if the entry itself is new in this batch."""
+        digest = kept.entry.digest
+        place = self._places.get(digest)
+        if place is not None:
+            self.batch.entries[place] = kept
         self._pending[digest] = kept
         self.awaited.set(digest, None)
+        return place is not None
 
     def write_facts(self) -> None:
         """Add to the batch what memory must find again after a restart."""
@@ -194,7 +199,7 @@ class State:
         """The batch is durable."""
         for part in self._undoable:
             part.keep()
-        self.batch, self._pending = Batch(), {}
+        self.batch, self._pending, self._places = Batch(), {}, {}
         while len(self.consultations.now) > CONSULTATIONS_CACHED:
             del self.consultations.now[next(iter(self.consultations.now))]
 
@@ -202,7 +207,7 @@ class State:
         """The batch failed: nothing of it happened."""
         for part in self._undoable:
             part.take_back()
-        self.batch, self._pending = Batch(), {}
+        self.batch, self._pending, self._places = Batch(), {}, {}
 
 
 class SharedView:

@@ -61,6 +61,8 @@ class Chain(msgspec.Struct, frozen=True):
     @property
     def main(self) -> int:
         """Index of the branch that is written on: the newest epoch, and in it the first held."""
+        if len(self.branches) == 1:
+            return 0
         return max(range(len(self.branches)), key=lambda i: (self.branches[i].epoch, -i))
 
     @property

@@ -39,6 +39,7 @@ class Service:
         on_frame: Tap | None = None,
     ) -> None:
         self._directory = directory
+        self._ended = asyncio.Event()
         machine, self._store = directory.machine()
         self.driver = Driver(machine, self._store, now_us, on_notice=on_notice, on_kept=self._keep_countersignatures)
         bearer = TlsBearer(
@@ -47,6 +48,10 @@ class Service:
         self.links = Links(self.driver, bearer, machine.own.ally, on_link)
         questions = {name: functools.partial(self._ask, name) for name in QUESTIONS}
         self._control = ControlServer(directory.control_path, self.submit, questions)
+
+    def end(self) -> None:
+        """Let `run` end."""
+        self._ended.set()
 
     async def submit(self, command: NodeCommand) -> Written:
         """Give a command to the node; a newly paired ally is dialled at once."""
@@ -61,17 +66,16 @@ class Service:
 
     async def run(self, *, link_port: int, host: str, on_ready: Callable[[int], None]) -> None:
         """Serve until SIGINT or SIGTERM; `on_ready` is told the link's port."""
-        ended = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, ended.set)
+            asyncio.get_running_loop().add_signal_handler(number, self.end)
         driving = asyncio.create_task(self.driver.run())
-        driving.add_done_callback(lambda _: ended.set())
+        driving.add_done_callback(lambda _: self.end())
         try:
             port = await self.links.listen(host, link_port)
             self.links.trust_all()
             await self._control.start()
             on_ready(port)
-            await ended.wait()
+            await self._ended.wait()
         finally:
             await self._control.close()
             await self.links.close()

@@ -56,69 +56,68 @@ def _structure(reader: SqliteReader) -> Iterator[Finding]:
         for (fault,) in reader.connection.execute(f"PRAGMA integrity_check({INTEGRITY_FAULTS_MAX})"):
             if fault != "ok":
                 yield Finding("indexes", str(fault))
-        names = {
-            bytes(name).decode(errors="replace") for (name,) in reader.connection.execute("SELECT CAST(name AS BLOB) FROM meta")
-        }
-        for name in sorted(set(OWN_META) - names):
-            yield Finding(f"meta {name}", "the row is not there")
+        names = {name for (name,) in reader.connection.execute("SELECT CAST(name AS BLOB) FROM meta")}
+        for name in OWN_META:
+            if name.encode() not in names:
+                yield Finding(f"meta {name}", "the row is not there")
     except (apsw.Error, KatchiError, UnicodeDecodeError) as error:
         yield Finding("indexes", f"they cannot be checked: {error}")
 
 
 class _Walk:
-    """All rows of one table, by key upwards; where that ends in damage, downwards from the last."""
+    """All rows of one table, by key upwards; where that ends in damage, downwards from the last.
+
+    Each key must lie beyond the one before, or a damaged tree could be walked in a circle for ever.
+    """
 
     def __init__(self, reader: SqliteReader, table: Table) -> None:
         self._execute, self._table = reader.connection.execute, table
         self._mark = "CAST(? AS TEXT)" if table.has_text_key else "?"
         self._key = f"CAST({table.key} AS BLOB)" if table.has_text_key else table.key
-        self._reached: Any = None
+        self._lost: str | None = None  # why the walk did not come to its end
 
     def findings(self) -> Iterator[Finding]:
-        try:
-            yield from self._rows(">", "ASC")
-        except apsw.Error as error:
-            yield Finding(f"table {self._table.name}", f"rows after {self._said(self._reached)} cannot be reached: {error}")
-            stop, self._reached = self._reached, None
+        table, reached = f"table {self._table.name}", None
+        for key in self._keys(is_upward=True):
+            reached = key
+            yield from self._judged(key)
+        if self._lost is None:
+            return
+        yield Finding(table, f"rows after {self._said(reached)} cannot be reached upwards: {self._lost}")
+        back = None
+        for back in self._keys(is_upward=False):
+            if reached is not None and back <= reached:
+                return
+            yield from self._judged(back)
+        yield Finding(table, f"rows between {self._said(reached)} and {self._said(back, 'the last')} cannot be reached at all")
+
+    def _keys(self, *, is_upward: bool) -> Iterator[Any]:
+        """Yield the keys that can be had; `_lost` then says why there are no more, if it was not the end."""
+        name, key, last = self._table.name, self._table.key, None
+        beyond, order = (">", "ASC") if is_upward else ("<", "DESC")
+        self._lost = None
+        while self._lost is None:
+            where = "" if last is None else f"WHERE {key} {beyond} {self._mark} "
+            sql = f"SELECT {self._key} FROM {name} NOT INDEXED {where}ORDER BY {key} {order} LIMIT {PAGE_ROWS}"  # noqa: S608
+            page: list[Any] = []
             try:
-                yield from self._rows("<", "DESC", stop)
-            except apsw.Error:
-                yield Finding(f"table {self._table.name}", f"nor are rows before {self._said(self._reached)}")
-
-    def _rows(self, beyond: str, order: str, stop: Any = None) -> Iterator[Finding]:
-        table = self._table
-        while True:
-            where = "" if self._reached is None else f"WHERE {table.key} {beyond} {self._mark} "
-            sql = f"SELECT {self._key} FROM {table.name} NOT INDEXED {where}ORDER BY {table.key} {order} LIMIT {PAGE_ROWS}"  # noqa: S608
-            keys, error = self._keys(sql)
-            for key in keys:
-                if stop is not None and key <= stop:
-                    return
-                yield from self._judged(key)
-            if keys and self._reached is not None and (keys[-1] > self._reached) != (beyond == ">"):
-                yield Finding(f"table {table.name}", f"its rows are out of order after {self._said(self._reached)}")
+                for (found,) in self._execute(sql, () if last is None else (last,)):
+                    if found is None or (last is not None and (found > last) != is_upward) or found == last:
+                        self._lost = "its keys are out of order"
+                        break
+                    page.append(found)
+                    last = found
+            except apsw.Error as error:
+                self._lost = str(error)
+            yield from page
+            if not page:
                 return
-            self._reached = keys[-1] if keys else self._reached
-            if error is not None:
-                raise error
-            if not keys:
-                return
-
-    def _keys(self, sql: str) -> tuple[list[Any], apsw.Error | None]:
-        """Return the keys that can be had, and what kept the others away."""
-        keys: list[Any] = []
-        try:
-            for (key,) in self._execute(sql, () if self._reached is None else (self._reached,)):
-                keys.append(key)
-        except apsw.Error as error:
-            return keys, error
-        return keys, None
 
     def _judged(self, key: Any) -> Iterator[Finding]:
         table = self._table
         try:
             raw: Row | None = next(self._execute(f"{table.select_bytes} WHERE {table.key} = {self._mark}", (key,)), None)
-        except apsw.Error as error:
+        except (apsw.Error, UnicodeDecodeError) as error:
             yield Finding(f"{table.name} row {self._said(key)}", f"it cannot be read: {error}")
             return
         if raw is None:
@@ -128,5 +127,5 @@ class _Walk:
         if not is_sound(table, row):
             yield Finding(name_of(table, row), f"its row in table {table.name} does not match its check")
 
-    def _said(self, key: Any) -> str:
-        return "the first" if key is None else key.decode(errors="replace") if isinstance(key, bytes) else str(key)
+    def _said(self, key: Any, otherwise: str = "the first") -> str:
+        return otherwise if key is None else key.decode(errors="replace") if isinstance(key, bytes) else str(key)

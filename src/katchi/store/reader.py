@@ -169,6 +169,8 @@ class SqliteReader:
         last = -1
         while True:
             rows = list(self._rows(table, where + " AND no > ? ORDER BY no LIMIT ?", (*arguments, last, PAGE_ROWS)))
+            if rows and rows[0][0] <= last:  # or a damaged tree would be walked in a circle for ever
+                raise unreadable(self.path, apsw.CorruptError(f"the rows of {table.name} are out of order"))
             yield from rows
             if len(rows) < PAGE_ROWS:
                 return
@@ -189,16 +191,19 @@ class SqliteReader:
     def _plain(self, sql: str, arguments: tuple[Any, ...] = ()) -> list[Row]:
         try:
             return list(self.connection.execute(sql, arguments))
+        except UnicodeDecodeError as error:
+            raise unreadable(self.path, apsw.CorruptError(str(error))) from None
         except apsw.Error as error:
             raise unreadable(self.path, error) from error
 
     def _undecodable(self, table: Table, where: str, arguments: tuple[Any, ...]) -> str:
         """Return the name of the first row of an answer whose text is not UTF-8."""
-        for raw in self.connection.execute(table.select_bytes + where, arguments):
-            row = with_text(table, raw)
-            if not is_sound(table, row):
-                return name_of(table, row)
-        raise AssertionError("a row could not be decoded, and then could")
+        with contextlib.suppress(UnicodeDecodeError):  # a number or blob that turned into text: its row cannot be had at all
+            for raw in self.connection.execute(table.select_bytes + where, arguments):
+                row = with_text(table, raw)
+                if not is_sound(table, row):
+                    return name_of(table, row)
+        return f"a row of {table.name}"
 
 
 def opened(path: Path, flags: int, vfs: str | None, set_up: Callable[[apsw.Connection], None]) -> apsw.Connection:

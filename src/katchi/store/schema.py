@@ -140,7 +140,7 @@ def with_check(table: Table, columns: Row) -> Row:
 def is_sound(table: Table, row: Row) -> bool:
     """Return whether a row that was read is the one that was stored."""
     try:
-        return check_of(table, row[:-1]) == bytes(row[-1])
+        return bool(check_of(table, row[:-1]) == row[-1])
     except UnicodeEncodeError:  # `with_text` let through what is not UTF-8
         return False
 

@@ -13,7 +13,7 @@ from katchi.consult.acts import Delivered, Read, body_as
 from katchi.consult.consultation import begun, evolve
 from katchi.consult.stances import joint_status
 from katchi.link import frames as f
-from katchi.node.accepting import papers_of
+from katchi.node.audit import read
 from katchi.node.audit import StoreReport, audit_store
 from katchi.node.batch import CHUNK_SIZE, Batch, Kept
 from katchi.node.machine import Machine
@@ -365,7 +365,7 @@ def _statements(alliance: SimulatedAlliance, name: str) -> dict[object, object]:
 
 def _papers(alliance: SimulatedAlliance, name: str) -> dict[bytes, object]:
     store = alliance.store(name)
-    papers = [paper for kept in store.entries(alliance.room) for paper in papers_of(kept.entry)]
+    papers = [paper for kept in store.entries(alliance.room) for paper in read(kept.entry.header, kept.entry.body).papers]
     return {p.root: list(store.chunk_indexes(alliance.room, p.root)) == list(range(-(-p.size // CHUNK_SIZE))) or name for p in papers}
 
 
