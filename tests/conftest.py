@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+
+os.environ["KATCHI_LANG"] = "en"  # whatever the developer's own; Korean is asked for where it is tested
 
 SAMPLES = Path(__file__).resolve().parents[2] / "shared" / "samples"
 

@@ -6,7 +6,7 @@ know `escalation.raised`. It keeps its record in memory and in one append-only f
 
     python node_v0.py DIR init --ally USA --mode exercise
     python node_v0.py DIR invite OUT [--address HOST:PORT]
-    python node_v0.py DIR pair FILE --fingerprint HEX [--address HOST:PORT]
+    python node_v0.py DIR pair FILE --fingerprint HEX [--address HOST:PORT, or - to wait for its call]
     python node_v0.py DIR serve          prints {"port": N}, then answers each line of JSON on stdin by one line
 
 What it does not do: restore, rekey or repair its own chain, settle forks, escalate, hold papers.
@@ -58,12 +58,7 @@ KINDS = (*MESSAGES, "chain.opened", "repair.accepted", "receipt.delivered", "rec
 _STATED = {POSITION: "position-stated", PROPOSED: "words-proposed", SIGNED: "words-signed", ENDED: "ended"}
 _UNDER_WAY = {**_STATED, COULD_NOT: "could-not-consult"}
 NEXT: dict[str, dict[str, str]] = {
-    "unanswered": {
-        OPENED: "opened",
-        ACKNOWLEDGED: "acknowledged",
-        POSITION: "position-stated",
-        COULD_NOT: "could-not-consult",
-    },
+    "unanswered": {OPENED: "opened", ACKNOWLEDGED: "acknowledged", POSITION: "position-stated", COULD_NOT: "could-not-consult"},
     "opened": _UNDER_WAY,
     "acknowledged": _UNDER_WAY,
     "position-stated": _UNDER_WAY,
@@ -194,14 +189,7 @@ HEADER_SHAPE = {
     "assent": lambda value: value is None or DIGEST(value),
 }
 CHECKPOINT_SHAPE = {**_HERE, "length": whole, "root": DIGEST, "head": DIGEST}
-COUNTER_SHAPE = {
-    **CHECKPOINT_SHAPE,
-    "checkpoint": DIGEST,
-    "by": ALLY,
-    "by_identity": PRINT,
-    "since": whole,
-    "lacking": whole,
-}
+COUNTER_SHAPE = {**CHECKPOINT_SHAPE, "checkpoint": DIGEST, "by": ALLY, "by_identity": PRINT, "since": whole, "lacking": whole}
 IDENTITY_SHAPE = {
     "format": is_1,
     "mode": MODE,
@@ -853,7 +841,10 @@ class Session:
         elif kind == "ping":
             self._their_ping = (frame["now"], now_us())
         elif kind == "charter":
-            self.node.took_charter(self.ally, frame["charter"])
+            try:
+                self.node.took_charter(self.ally, frame["charter"])
+            except Bad as error:  # not kept; the link goes on
+                tell(f"refused: {error}")
         elif kind in ("have", "entries", "statements", "want-bodies", "bodies"):
             room = self._rooms().get(frame["room"])
             if room is None and kind in ("have", "want-bodies"):
@@ -1049,7 +1040,7 @@ class Server:
     async def serve(self) -> None:
         server = await asyncio.start_server(self.carry, "127.0.0.1", 0, ssl=self.context(ssl.PROTOCOL_TLS_SERVER))
         say({"port": server.sockets[0].getsockname()[1]})
-        addresses = {name: address for name, (_, _, address) in self.node.allies.items() if address}
+        addresses = {name: address for name, (_, _, address) in self.node.allies.items() if ":" in address}
         dialling = [asyncio.create_task(self.dial(name, address)) for name, address in addresses.items()]
         while line := await asyncio.to_thread(sys.stdin.readline):
             try:

@@ -141,6 +141,18 @@ def test_an_io_error_fails_the_batch_which_stays_away_also_after_a_crash(disk, t
     assert kept_batches(disk, path) == 1
 
 
+def test_a_commit_that_fails_and_cannot_be_overwritten_says_that_it_may_come_back(disk, tmp_path):
+    store = SqliteStore.create(tmp_path / "store.db", vfs=disk.name)
+    disk.fail("sync", times=2)
+    with pytest.raises(StoreFailed) as failed:
+        store.append(batch(0))
+    assert "may find this one whole" in failed.value.hint
+    assert list(store.entries(ROOM.id)) == []
+    store.append(batch(0))
+    store.close()
+    assert kept_batches(disk, tmp_path / "store.db") == 1
+
+
 def test_writing_goes_on_after_an_io_error(disk, tmp_path):
     path = tmp_path / "store.db"
     store = SqliteStore.create(path, vfs=disk.name)

@@ -39,7 +39,7 @@ def open_(
     node: NodeOption,
     room: Annotated[str | None, Parameter(help=_("The room; the only shared one, else the national one, if not given."))] = None,
     form: Annotated[FormWord, Parameter(help=_("In which form to consult."))] = "exchange-of-views",
-    due: Annotated[str | None, Parameter(help=_("By when: a time with its zone, or +2h."))] = None,
+    due: Annotated[str | None, Parameter(allow_leading_hyphen=True, help=_("By when: a time with its zone, or +2h."))] = None,
     citing: Annotated[str | None, Parameter(help=_("The commitment it rests on, by its words."))] = None,
     paper: PaperOption = None,
     precedence: PrecedenceOption = "priority",

@@ -11,6 +11,7 @@ from cyclopts import App, Parameter
 
 from katchi.cli.options import JsonOption, NodeArgument
 from katchi.cli.speech import _, clock, said, say, say_json, tell
+from katchi.errors import Malformed
 from katchi.node.commands import Pair
 from katchi.node.notices import Notice, Told
 from katchi.record.identity import phrase
@@ -20,6 +21,8 @@ from katchi.serve.directory import NodeDirectory
 from katchi.serve.invitation import compared, paired, read_invitation, write_invitation
 from katchi.serve.office import Office
 from katchi.vocabulary import Precedence
+
+PORT_MAX = 65_535
 
 app = App(name="node", help=_("Make, pair, show and run this government's node."))
 
@@ -63,7 +66,12 @@ def invite(
     json: JsonOption = False,
 ) -> None:
     node = NodeDirectory.open(directory)
-    write_invitation(out, node.invitation(address=address))
+    try:
+        write_invitation(out, node.invitation(address=address))
+    except OSError as error:
+        raise Malformed(
+            "cannot write {path}: {error}", hint="Name a file that can be written.", path=str(out), error=error.strerror or ""
+        ) from None
     own = node.own()
     if json:
         say_json(
@@ -159,6 +167,8 @@ def serve(
     from katchi.serve.service import Service
 
     node = NodeDirectory.open(directory)
+    if link_port is not None and not 0 <= link_port <= PORT_MAX:
+        raise Malformed("{port} is not a port", hint="A number from 0 to {most}.", port=link_port, most=PORT_MAX)
     with node.locked():
         own = node.own()
 

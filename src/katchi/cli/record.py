@@ -16,7 +16,7 @@ from katchi.node.commands import AcceptRepair
 from katchi.node.exporting import items_of
 from katchi.node.state import State
 from katchi.record.bundle import write_bundle
-from katchi.record.report import Finding, RoomReport
+from katchi.record.report import ChainReport, Finding, RoomReport
 from katchi.record.suite import SHIPPED
 from katchi.record.unbundle import verify_bundle
 from katchi.serve.clock import now_us
@@ -71,6 +71,7 @@ def export(
     node = NodeDirectory.open(directory)
     reader = node.reader()
     try:
+        reader.connection.execute("BEGIN")  # one moment of a store that a node may be writing
         state = State(node.settings(), node.own(), SHIPPED, reader)
         rooms = [one for one in state.rooms.now.values() if not one.missing]
         if room is not None:
@@ -158,7 +159,9 @@ def _fingerprint(text: str) -> bytes:
 def show(
     *,
     node: NodeOption,
-    as_of: Annotated[str | None, Parameter(help=_("A time with its zone, or -10m; now if not given."))] = None,
+    as_of: Annotated[
+        str | None, Parameter(allow_leading_hyphen=True, help=_("A time with its zone, or -10m; now if not given."))
+    ] = None,
     seen_by: Annotated[str | None, Parameter(help=_("The ally; ourselves if not given."))] = None,
     room: Annotated[str | None, Parameter(help=_("The room; the only shared one, else the national one, if not given."))] = None,
     json: JsonOption = False,
@@ -240,7 +243,7 @@ def _say_rooms(rooms: tuple[RoomReport, ...]) -> None:
     for room in rooms:
         say(f"{room.title}  {room.room.hex()[:12]}  {said(room.mode)}")
         for chain in room.chains:
-            say("  " + _("{ally}: {n} entries; {said}").format(ally=chain.ally, n=chain.entries, said=chain.said))
+            say("  " + _("{ally}: {n} entries; {said}").format(ally=chain.ally, n=chain.entries, said=_vouched_for(chain)))
             for fork in chain.forks:
                 say("  " + _("FORK: two entries are signed for {place}").format(place=f"{chain.ally} {fork.epoch}/{fork.seq}"))
         for paper in room.papers:
@@ -251,9 +254,29 @@ def _say_rooms(rooms: tuple[RoomReport, ...]) -> None:
             say("  " + _("outside the rules: {where}: {what}").format(where=mark.where, what=said(mark.reason)))
 
 
+def _vouched_for(chain: ChainReport) -> str:
+    """Return how far others vouch for a chain: `ChainReport.said` in the language spoken here."""
+    held = {by: length for by, length in sorted(chain.confirmed.items()) if length}
+    if not chain.length:
+        return _("no entries")
+    if not held:
+        return _("only {ally}'s word").format(ally=chain.ally)
+    confirmed = ", ".join(_("confirmed by {ally} to {n}").format(ally=by, n=length) for by, length in held.items())
+    if max(held.values()) >= chain.length:
+        return confirmed
+    return _("{confirmed}; beyond that, only {ally}'s word").format(confirmed=confirmed, ally=chain.ally)
+
+
+def _reason(token: str) -> str:
+    """Return a reason by its token, and in words where these are others."""
+    return token if said(token) == token else f"{token}: {said(token)}"
+
+
 def _say_findings(findings: list[Finding]) -> None:
     for finding in findings:
-        tell(_("BROKEN  {where}  ({reason}) {what}").format(where=finding.where, reason=finding.reason, what=finding.what))
+        tell(
+            _("BROKEN  {where}  ({reason}) {what}").format(where=finding.where, reason=_reason(finding.reason), what=finding.what)
+        )
     if findings:
         tell(_("Keep this copy as it is, and audit the allies' copies: what verifies there is the record."))
     else:

@@ -8,6 +8,7 @@ from cyclopts import App, Parameter
 
 from katchi.cli.options import JsonOption, NodeOption
 from katchi.cli.speech import _, said, say, say_json
+from katchi.errors import Refused
 from katchi.node.commands import FoundRoom, JoinRoom
 from katchi.serve.office import Office
 
@@ -33,6 +34,11 @@ def found(
     with Office(node) as office:
         paired = [link["ally"] for link in office.ask("link")]
         members = [name for group in allies or paired for name in group.split(",") if name]
+        if not members:
+            raise Refused(
+                "no ally is paired with this node, so there is none to found a room with",
+                hint="Exchange invitations first: `katchi node invite`, `katchi node pair`.",
+            )
         (written,) = office.submit(FoundRoom(title=title or " · ".join(members), allies=tuple(members), hash=hash))
         room = next(room for room in office.ask("rooms") if room["id"] == (written.room or b"").hex())
     if json:

@@ -14,21 +14,24 @@ from katchi.vocabulary import WORDS, word
 
 LANGUAGE = language.chosen()
 _ = language.translator(LANGUAGE)
+# What an ally wrote moves no cursor, rewrites no line and turns none round: C0, C1 and direction controls.
+_CONTROLS = {*range(32), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)} - {ord("\n"), ord("\t")}
+_UNSHOWN = dict.fromkeys(_CONTROLS, "\N{REPLACEMENT CHARACTER}")
 
 
 def said(token: str) -> str:
-    """Return what people read for a token of the vocabulary."""
-    return word(token, LANGUAGE)
+    """Return what people read for a token: of the vocabulary, or a reason why something does not verify."""
+    return word(token, LANGUAGE) if token in WORDS else language.translator(LANGUAGE)(token)
 
 
 def say(text: str = "") -> None:
     """Print a line on stdout."""
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(text.translate(_UNSHOWN) + "\n")
 
 
 def tell(text: str) -> None:
     """Print a line on stderr: progress, and what is not the answer."""
-    sys.stderr.write(text + "\n")
+    sys.stderr.write(text.translate(_UNSHOWN) + "\n")
     sys.stderr.flush()
 
 

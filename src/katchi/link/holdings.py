@@ -22,6 +22,7 @@ class PaperWanted(msgspec.Struct, frozen=True):
     author: str
     first_missing: int  # index of the first chunk not held
     has_leaves: bool
+    via: str = ""  # the ally whose node brought that entry
 
 
 class Holdings(Protocol):

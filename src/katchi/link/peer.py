@@ -61,9 +61,12 @@ class Peer:
         self._held: dict[Hashable, int] = {}  # they hold this branch to this length
         self._assumed: set[BranchKey] = set()  # of these branches, because theirs is longer
         self._told: dict[tuple[BranchKey, str], int] = {}  # statements sent: by whom, to what length
+        self._noticed: dict[tuple[BranchKey, str], tuple[int, int]] = {}  # third allies' statements they lack: to what, since
         self._dirty: set[bytes] = set()
         self._announced: set[bytes] = set()  # rooms of which our `have` has gone out
         self._charters_dirty = False
+        self._is_stale = True  # something changed since we last looked what to send
+        self._relay_at: int | None = None  # when something that a third ally should have sent is passed on
         self._flight = Flight(now)
         self._requests = Requests(self._holdings, self.ally)
         self._pinged_at = now
@@ -115,7 +118,7 @@ class Peer:
         self.features = frozenset(self._us.features) & frozenset(hello.features)
         self.is_up = True
         self.skew_us = hello.now - now
-        self._charters_dirty = True
+        self._charters_dirty = self._is_stale = True
         self._dirty.update(self._holdings.rooms_with(self.ally))
 
     def had(self, have: f.Have, now: int) -> None:
@@ -126,6 +129,7 @@ class Peer:
         for head in have.heads:
             heads[head.ally] = (*heads.get(head.ally, ()), head)
         self._theirs[have.room] = heads
+        self._is_stale = True
         self._taken.note(have)
         for ally, chain in self._holdings.chains(have.room).items():
             for index in range(len(chain.branches)):
@@ -143,7 +147,7 @@ class Peer:
         has_come = ping.echo is not None and ping.echo > self._said_at  # what we said last; or it never will
         if has_come and ping.taken is not None and ping.taken != self._said.digest():
             self._dirty.update(self._holdings.rooms_with(self.ally))
-            self._charters_dirty = True
+            self._charters_dirty = self._is_stale = True
 
     def took(self, frame: f.CharterFrame) -> None:
         """Note that a charter was taken over, or was known."""
@@ -157,20 +161,24 @@ class Peer:
         """Note that a body, leaves or a chunk that we asked for has come."""
         if self._requests.came(kind, digest, index):
             self._flight.progressed(now)
+        self._is_stale = True
 
     def changed(self, room: bytes) -> None:
         """Note that our durable holding of a room has changed: the peer will be told."""
         self._dirty.add(room)
+        self._is_stale = True
 
     def charters_changed(self) -> None:
         """Note that a charter or its signatures changed."""
-        self._charters_dirty = True
+        self._charters_dirty = self._is_stale = True
 
     # What goes out.
 
     def next_wakeup(self) -> int:
         """Return when `pump` should be called though nothing happened, microseconds UTC."""
         due = self._pinged_at + PING_EVERY_US
+        if self._relay_at is not None:
+            due = min(due, self._relay_at)
         return min(due, self._flight.silent_at) if self._is_waiting else due
 
     def pump(self, now: int) -> list[f.Frame]:
@@ -181,6 +189,11 @@ class Peer:
         self._flight.clock_is(now)
         if self._is_waiting and now >= self._flight.silent_at:
             self._rewind(now)
+        shared = set(self._holdings.rooms_with(self.ally))
+        is_due = now >= self._pinged_at + PING_EVERY_US or (self._relay_at is not None and now >= self._relay_at)
+        if not (self._is_stale or is_due or shared - self._announced):
+            return list(self._requests.serve(shared)) if self._requests.is_asked else []
+        self._is_stale, self._relay_at = False, None
         out: list[f.Frame] = []
         if self._charters_dirty:
             self._charters_dirty = False
@@ -189,7 +202,6 @@ class Peer:
             self._pinged_at = now
             echo, arrived = self._their_ping or (None, now)
             out.append(f.Ping(now, echo, max(now - arrived, 0), self._taken.digest()))
-        shared = set(self._holdings.rooms_with(self.ally))
         out += self._say([self._have(room) for room in sorted(shared & self._dirty | shared - self._announced)], now)
         self._announced |= shared
         self._dirty.clear()
@@ -275,10 +287,18 @@ class Peer:
         self._requests.forget()
         self._flight.rewound(now)
         self._dirty.update(self._holdings.rooms_with(self.ally))
+        self._is_stale = True
 
     def _is_due(self, room: bytes, ally: str, now: int) -> bool:
-        age = now - self._holdings.grown_at(room, ally)
-        return ally in (self._us.ally, self.ally) or not 0 <= age < RELAY_AFTER_US  # a clock set back holds nothing up
+        return ally in (self._us.ally, self.ally) or self._is_old(self._holdings.grown_at(room, ally), now)
+
+    def _is_old(self, since: int, now: int) -> bool:
+        """Whether a third ally had the time to send it; if not, look again then. A clock set back holds nothing up."""
+        if not 0 <= now - since < RELAY_AFTER_US:
+            return True
+        due = since + RELAY_AFTER_US
+        self._relay_at = due if self._relay_at is None else min(self._relay_at, due)
+        return False
 
     def _entries(self, room: bytes, now: int) -> Iterator[f.Frame]:
         for ally, chain in self._holdings.chains(room).items():
@@ -338,10 +358,19 @@ class Peer:
         """Whether to send `by`'s statement about a branch to `length`; if so, note that it is sent."""
         if length <= max(held, self._told.get((key, by), 0)) or self._sent.get(key, 0) < length:
             return False
+        if by not in (self._us.ally, self.ally) and not self._is_held_up((key, by), length, held, now):
+            return False
         if not self._told:
             self._flight.waits_from(now)
         self._told[key, by] = length
         return True
+
+    def _is_held_up(self, what: tuple[BranchKey, str], length: int, held: int, now: int) -> bool:
+        """Whether a third ally's statement has not come there by itself for a while."""
+        noticed, since = self._noticed.get(what, (0, now))
+        if held >= noticed:
+            noticed, since = self._noticed[what] = length, now
+        return self._is_old(since, now)
 
 
 def _matching(heads: tuple[f.Head, ...], chain: Chain, index: int) -> f.Head | None:

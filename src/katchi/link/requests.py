@@ -34,6 +34,11 @@ class Requests:
         """True while the peer owes us an answer."""
         return bool(self._open)
 
+    @property
+    def is_asked(self) -> bool:
+        """True while we owe the peer an answer."""
+        return bool(self._queue)
+
     def forget(self) -> None:
         """Ask again for everything that has not come."""
         self._open.clear()

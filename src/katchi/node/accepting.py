@@ -23,8 +23,10 @@ from katchi.node.writing import Author, opening_of
 from katchi.record import chain as c
 from katchi.record import digest as d
 from katchi.record import merkle
+from katchi.record.canonical import decode_struct
 from katchi.record.charter import Room, SignedCharter, verified_charter
 from katchi.record.checkpoint import (
+    Checkpoint,
     Signed,
     are_inconsistent,
     statement_digest,
@@ -32,6 +34,7 @@ from katchi.record.checkpoint import (
     verified_countersignature,
 )
 from katchi.record.entry import Entry, check_body, decode_header, verified_as
+from katchi.record.fields import STATEMENT_SIZE_MAX
 from katchi.vocabulary import MESSAGES, Flag, Kind
 
 
@@ -41,6 +44,7 @@ class Acceptor:
     def __init__(self, state: State, author: Author, notices: list[Notice]) -> None:
         self._state, self._author, self._notices = state, author, notices
         self._leaves: dict[tuple[bytes, bytes], list[bytes]] = {}
+        self._read: set[bytes] = set()  # messages that our own returned receipts name
         self.to_deliver: dict[tuple[bytes, bytes], list[Kept]] = {}  # (room, opening): messages new to our desk
 
     def entries(self, via: str, frame: f.Entries, now: int) -> None:
@@ -102,11 +106,19 @@ class Acceptor:
         """An entry is here with its body: lay a message before the post on duty, note papers and repairs."""
         header = kept.entry.header
         self.accepted(room, kept, body)
-        if header.kind not in MESSAGES or header.ally == self._state.own.ally or kept.opening is None:
-            return
         if isinstance(body, acts.Opened | acts.PositionStated):
-            self._want_papers(room, header.ally, body.papers)
+            self._want_papers(room, kept, body.papers)
+        if header.ally == self._state.own.ally:  # our own tail, given back after a restore
+            if isinstance(body, acts.Read):
+                self._read.update(body.entries)
+                for message in body.entries:
+                    self._state.desk.set(message, None)
+            return
+        if header.kind not in MESSAGES or kept.opening is None:
+            return
         self.to_deliver.setdefault((room.id, kept.opening), []).append(kept)
+        if kept.entry.digest in self._read:
+            return
         self._state.desk.set(kept.entry.digest, OnDesk(kept.entry.digest, kept.opening, room.id, header.precedence, now))
         self._notices.append(Notice(Told.MESSAGE, header.ally, room.id, header.kind, header.precedence))
 
@@ -120,13 +132,13 @@ class Acceptor:
             if theirs.is_frozen and not accepted.is_frozen and body.ally != self._state.own.ally:
                 self._author.uncountersigned.add((room.id, body.ally))  # what waited for the repair
 
-    def _want_papers(self, room: Room, author: str, papers: tuple[acts.Paper, ...]) -> None:
+    def _want_papers(self, room: Room, kept: Kept, papers: tuple[acts.Paper, ...]) -> None:
         for paper in papers:
             chunks = -(-paper.size // f.CHUNK_SIZE)
             held = set(self._state.store.chunk_indexes(room.id, paper.root))
             first = next((index for index in range(chunks) if index not in held), None)
             if first is not None:
-                wanted = PaperWanted(room.id, paper.root, paper.size, author, first, False)
+                wanted = PaperWanted(room.id, paper.root, paper.size, kept.entry.header.ally, first, False, kept.via)
                 self._state.papers.set((room.id, paper.root), wanted)
 
     def bodies(self, via: str, frame: f.Bodies, now: int) -> None:
@@ -196,9 +208,13 @@ class Acceptor:
                         "countersignature-two-histories", f"{counter.by} vouched for two histories of {counter.ally}"
                     )
         for index, branch in enumerate(chain.branches):
-            if branch.epoch != counter.epoch or branch.length < counter.length <= branch.start:
+            if branch.epoch != counter.epoch or not branch.start < counter.length <= branch.length:
                 continue
-            if branch.length >= counter.length and self._entry_at(chain)(index, counter.length - 1) == counter.head:
+            if self._entry_at(chain)(index, counter.length - 1) == counter.head:
+                if self._root_at(room, chain, index, counter.length) != counter.root:
+                    raise Unverified(
+                        "countersignature-other-history", f"{counter.by} vouched for a root that is not {counter.ally}'s"
+                    )
                 if branch.confirmed.get(counter.by, 0) < counter.length:
                     self._state.chains.set((room.id, counter.ally), c.confirmed(chain, index, counter.by, counter.length))
                     kept = KeptStatement(room.id, counter.ally, counter.epoch, counter.length, counter.by, signed, now)
@@ -210,6 +226,18 @@ class Acceptor:
                 f"{counter.by} holds another {counter.ally} {counter.epoch}/{counter.length - 1}",
             )
         raise c.Gap
+
+    def _root_at(self, room: Room, chain: c.Chain, index: int, length: int) -> bytes:
+        """The root of a branch's path at `length`: of its frontier, of a checkpoint that was recomputed, or computed."""
+        branch = chain.branches[index]
+        if length == branch.length:
+            return merkle.root(room.hash, branch.frontier)
+        for held in self._state.store.statements_at(room.id, chain.ally, branch.epoch, length):
+            if held.by == chain.ally:
+                checkpoint = decode_struct(held.signed.statement, Checkpoint, size_max=STATEMENT_SIZE_MAX)
+                if checkpoint.head == self._entry_at(chain)(index, length - 1):
+                    return checkpoint.root
+        return merkle.root(room.hash, merkle.frontier_of(room.hash, self._leaves_of(chain)(index, length)))
 
     def charter(self, via: str, signed: SignedCharter) -> Room | None:
         """Take over a charter and its signatures; return the room if it changed what we know."""

@@ -20,9 +20,11 @@ from katchi.node.settings import PairedAlly
 from katchi.node.state import State, leaves_key
 from katchi.node.writing import Author, Chance, Envelope
 from katchi.record import merkle
+from katchi.record.canonical import decode_struct
 from katchi.record.chain import Chain
 from katchi.record.charter import Charter, Room, SignedCharter, charter_bytes, sign_charter, verified_charter
-from katchi.record.identity import KnownAlly, SignedContact, SignedIdentity, verified_contact
+from katchi.record.fields import STATEMENT_SIZE_MAX
+from katchi.record.identity import Contact, KnownAlly, SignedContact, SignedIdentity, verified_contact
 from katchi.record.suite import Signer
 from katchi.vocabulary import Kind
 
@@ -163,14 +165,24 @@ class Clerk:
             )
         if known.ally.casefold() == self.own.ally.casefold():
             raise Refused("that is our own ally's name", hint="Pair another government's node.")
-        verified_contact(SignedContact(paired.contact, paired.contact_signatures), known, serial_min=0)
+        serial_min = 0
         for ally, held in self.state.allies.now.items():
-            if ally.casefold() == known.ally.casefold() and held.identity != paired.identity:
+            if ally.casefold() == known.ally.casefold():
+                if held.identity != paired.identity:
+                    raise NotTrusted(
+                        "{ally} is already paired with another key",
+                        hint="A second key for a known ally is refused. Ask {ally} by telephone what happened.",
+                        ally=ally,
+                    )
+                serial_min = decode_struct(held.contact, Contact, size_max=STATEMENT_SIZE_MAX).serial
+            elif paired.certificate and paired.certificate == held.certificate:
                 raise NotTrusted(
-                    "{ally} is already paired with another key",
-                    hint="A second key for a known ally is refused. Ask {ally} by telephone what happened.",
-                    ally=ally,
+                    "the certificate in {ally}'s invitation is that of {other}",
+                    hint="Nothing was paired. Ask {ally} for an invitation of its own node.",
+                    ally=known.ally,
+                    other=ally,
                 )
+        verified_contact(SignedContact(paired.contact, paired.contact_signatures), known, serial_min=serial_min)
         self.state.allies.set(known.ally, paired)
         return Written(known.fingerprint)
 

@@ -12,7 +12,7 @@ import msgspec
 
 from katchi.consult import acts
 from katchi.consult.consultation import Consultation
-from katchi.errors import LinkFailed, Unverified
+from katchi.errors import LinkFailed, NotTrusted, Unverified
 from katchi.link import frames as f
 from katchi.link.peer import Peer, Us
 from katchi.node import commands as cmd
@@ -183,7 +183,10 @@ class Machine:
             and self.settings.join == "paired"
             and all(a in self.state.allies.now or a == self.own.ally for a in room.members)
         ):
-            room = self._clerk.sign_charter(room)
+            try:
+                room = self._clerk.sign_charter(room)
+            except NotTrusted as error:  # it names another key for a paired ally: kept as proposed, never signed
+                self.notices.append(Notice(Told.REFUSED, ally, room.id, str(error)))
         self._clerk.open_if_in_force(room, now)
 
     def outgoing(self, ally: str, now: int) -> list[bytes]:

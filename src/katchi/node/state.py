@@ -36,6 +36,7 @@ class Awaited(msgspec.Struct, frozen=True):
     branch: int
     seq: int
     precedence: int
+    via: str  # the ally whose node brought the header
 
 
 class State:
@@ -69,7 +70,9 @@ class State:
                     self.chains.now[room.id, ally] = msgspec.msgpack.decode(held, type=Chain)
             for kept in self.store.awaited(room.id):
                 header = kept.entry.header
-                self.awaited.now[kept.entry.digest] = Awaited(room.id, header.ally, kept.branch, header.seq, header.precedence)
+                self.awaited.now[kept.entry.digest] = Awaited(
+                    room.id, header.ally, kept.branch, header.seq, header.precedence, kept.via
+                )
         for value in self.store.facts("derived/desk/").values():
             self.desk.load(msgspec.msgpack.decode(value, type=OnDesk))
         for value in self.store.facts("derived/paper/").values():
@@ -163,7 +166,9 @@ class State:
         self.chains.set((header.room, header.ally), chain)
         self.grown_at[header.room, header.ally] = now
         if kept.entry.body is None:
-            self.awaited.set(kept.entry.digest, Awaited(header.room, header.ally, kept.branch, header.seq, header.precedence))
+            self.awaited.set(
+                kept.entry.digest, Awaited(header.room, header.ally, kept.branch, header.seq, header.precedence, kept.via)
+            )
 
     def fill(self, kept: Kept) -> bool:
         """Take an entry with the body that it lacked; True if the entry itself is new in this batch."""
@@ -207,6 +212,7 @@ class State:
         """The batch failed: nothing of it happened."""
         for part in self._undoable:
             part.take_back()
+        self.consultations.now.clear()  # some were folded over the batch; the store knows them all
         self.batch, self._pending, self._places = Batch(), {}, {}
 
 
@@ -270,14 +276,16 @@ class SharedView:
         wanted = [
             (-awaited.precedence, awaited.seq, digest)
             for digest, awaited in self._state.awaited.now.items()
-            if awaited.room == room and self._source(room, awaited.ally) == ally
+            if awaited.room == room and self._source(room, awaited.ally, awaited.via) == ally
         ]
         return [digest for _, _, digest in sorted(wanted)[:limit]]
 
     def papers_wanted(self, ally: str, room: bytes) -> list[PaperWanted]:
         """See Holdings."""
         return [
-            paper for paper in self._state.papers.now.values() if paper.room == room and self._source(room, paper.author) == ally
+            paper
+            for paper in self._state.papers.now.values()
+            if paper.room == room and self._source(room, paper.author, paper.via) == ally
         ]
 
     def leaves(self, room: bytes, root: bytes) -> bytes | None:
@@ -290,10 +298,11 @@ class SharedView:
         """See Holdings."""
         return self._state.store.chunk(room, root, index)
 
-    def _source(self, room: bytes, author: str) -> str | None:
-        """The ally to ask: the author, or while its link is down the first other member that is up."""
-        if author in self.sources_up:
-            return author
+    def _source(self, room: bytes, author: str, via: str) -> str | None:
+        """The ally to ask: the author, else whoever told us of it (it holds it, or knows whom to ask), else any that is up."""
+        for ally in (author, via):
+            if ally in self.sources_up:
+                return ally
         return min((a for a in self.sources_up if a in self._state.rooms.now[room].members), default=None)
 
 

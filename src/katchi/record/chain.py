@@ -249,7 +249,8 @@ def _forked(chain: Chain, index: int, entry: Entry, entry_at: EntryAt) -> Grown:
         overlaps = other != index and branch.epoch == epoch and branch.start <= seq < branch.length
         if overlaps and not any(fork.epoch == epoch for fork in chain.forks):
             fork = Fork(epoch, seq, (entry_at(other, seq), entry.digest))
-            return Grown(msgspec.structs.replace(chain, forks=(*chain.forks, fork)), index, fork)
+            forks = sorted((*chain.forks, fork), key=lambda one: (one.epoch, one.seq))  # in whatever order they came
+            return Grown(msgspec.structs.replace(chain, forks=tuple(forks)), index, fork)
     return Grown(chain, index)
 
 

@@ -11,6 +11,7 @@ import heapq
 import random
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import msgspec
 
@@ -235,8 +236,7 @@ class World:
                 arrives_at += self.chance.randint(0, 2 * SECOND)
             else:
                 wire.arrives_at[ally] = arrives_at
-            session, other = wire.session, wire.other(ally)
-            self.at(arrives_at, lambda: self._arrive(wire, session, ally, other, frame))
+            self.at(arrives_at, partial(self._arrive, wire, wire.session, ally, wire.other(ally), frame))
 
     def _arrive(self, wire: Wire, session: int, sender: str, ally: str, frame: bytes) -> None:
         station = self.stations[ally]
@@ -306,8 +306,7 @@ class World:
                 continue
             for _ in range(PUMPS_MAX):
                 if wire.free_at[station.ally] > self.now + BUFFER_US:  # the wire pushes back
-                    session = wire.session
-                    self.at(wire.free_at[station.ally], lambda w=wire, s=session: self._pump_again(station, w, s))
+                    self.at(wire.free_at[station.ally], partial(self._pump_again, station, wire, wire.session))
                     break
                 frames = machine.outgoing(other, self.clock(station))
                 for frame in frames:

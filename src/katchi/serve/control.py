@@ -2,6 +2,7 @@
 
 A request is a command, or a question by its name; the answer is what it came to, or the error in its
 parts, so that the caller can say it in its own language. Frames are 4 bytes of length and MessagePack.
+The node first proves that it knows the token, so that nobody on the port of a dead node answers for it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from katchi.node.commands import NodeCommand, Written
 REQUEST_SIZE_MAX = 1024 * 1024
 ANSWER_SIZE_MAX = 256 * 1024 * 1024
 ANSWER_S_MAX = 60.0
+PROOF_S_MAX = 10.0
+NONCE_SIZE = 32
 
 Question = Callable[[Mapping[str, Any]], Awaitable[Any]]
 Submit = Callable[[NodeCommand], Awaitable[Written]]
@@ -72,6 +75,7 @@ class ControlServer:
         self._path, self._submit, self._questions = path, submit, questions
         self._token = secrets.token_hex(32)
         self._server: asyncio.Server | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
 
     async def start(self) -> None:
         """Listen, and write where and with which token."""
@@ -88,9 +92,13 @@ class ControlServer:
         self._path.unlink(missing_ok=True)
         if self._server is not None:
             self._server.close()
+        for writer in self._writers:
+            writer.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.add(writer)
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            writer.write(_proof(self._token, await reader.readexactly(NONCE_SIZE)))
             while True:
                 size = int.from_bytes(await reader.readexactly(4), "big")
                 if size > REQUEST_SIZE_MAX:
@@ -99,12 +107,13 @@ class ControlServer:
                 data = msgspec.msgpack.encode(answer)
                 writer.write(len(data).to_bytes(4, "big") + data)
                 await writer.drain()
+        self._writers.discard(writer)
         writer.close()
 
     async def _answer(self, data: bytes) -> Answer:
         try:
             request = msgspec.msgpack.decode(data, type=Request)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             return Answer(Failure("Malformed", "the request cannot be read: {error}", "", {"error": str(error)}))
         if not hmac.compare_digest(request.token, self._token):
             return Answer(Failure("NotTrusted", "the token is not this node's", "Run the command as the node's owner.", {}))
@@ -117,6 +126,13 @@ class ControlServer:
             return Answer(result=await question(request.arguments))
         except KatchiError as error:
             return Answer(failure_of(error))
+        except (ValueError, TypeError, KeyError) as error:
+            return Answer(Failure("Malformed", "the question cannot be answered: {error}", "", {"error": repr(error)}))
+
+
+def _proof(token: str, nonce: bytes) -> bytes:
+    """Return what shows to the one who drew `nonce` that we know the token."""
+    return hmac.digest(token.encode(), b"katchi control 1\n" + nonce, "sha256")
 
 
 def failure_of(error: KatchiError) -> Failure:
@@ -139,8 +155,14 @@ class ControlClient:
 
     def __init__(self, address: Address) -> None:
         self._token = address.token
-        self._socket = socket.create_connection(("127.0.0.1", address.port), timeout=ANSWER_S_MAX)
+        self._socket = socket.create_connection(("127.0.0.1", address.port), timeout=PROOF_S_MAX)
         self._file = self._socket.makefile("rb")
+        try:
+            self._require_proof()
+        except OSError:
+            self.close()
+            raise
+        self._socket.settimeout(ANSWER_S_MAX)
 
     @classmethod
     def found(cls, path: Path) -> ControlClient | None:
@@ -175,6 +197,12 @@ class ControlClient:
         """Hang up."""
         self._file.close()
         self._socket.close()
+
+    def _require_proof(self) -> None:
+        nonce = secrets.token_bytes(NONCE_SIZE)
+        self._socket.sendall(nonce)
+        if not hmac.compare_digest(self._file.read(NONCE_SIZE), _proof(self._token, nonce)):
+            raise ConnectionRefusedError("what answers on the node's port is not the node")
 
     def _send(self, request: Request) -> None:
         data = msgspec.msgpack.encode(request)

@@ -22,7 +22,8 @@ from katchi.node.commands import FoundRoom
 from katchi.node.machine import Machine
 from katchi.node.settings import Settings
 from katchi.record.canonical import decode_struct, encode
-from katchi.record.fields import AllyId, Mode
+from katchi.record.charter import Charter
+from katchi.record.fields import STATEMENT_SIZE_MAX, AllyId, Mode
 from katchi.record.identity import Contact, Identity, KnownAlly, SignedIdentity, known, sign_contact, sign_identity
 from katchi.record.suite import SHIPPED
 from katchi.serve.clock import now_us
@@ -156,8 +157,19 @@ class NodeDirectory:
         return known(self.identity, SHIPPED)
 
     def signer(self) -> FileSigner:
-        """The private keys."""
-        return FileSigner.load(self.path / "keys.pem")
+        """The private keys, which are those of this node's identity.
+
+        Raises:
+            Refused: they are another node's.
+        """
+        signer = FileSigner.load(self.path / "keys.pem")
+        if signer.public_keys != self.identity.identity.keys:
+            raise Refused(
+                "{path}/keys.pem holds the keys of another node than identity.cbor",
+                hint="Live and exercise, and two allies, never share a directory. Put both files of one node back.",
+                path=str(self.path),
+            )
+        return signer
 
     def raw_settings(self) -> dict[str, Any]:
         """settings.toml as it stands."""
@@ -217,6 +229,7 @@ class NodeDirectory:
             self._require_same(store)
             here, before = place_of(self.store_path), noted(self.path / "place.json")
             was_restored = before != here
+            self._require_member(store)
             machine = Machine(self.settings(), self.own(), self.signer(), SHIPPED, store, os.urandom, was_restored=was_restored)
             if was_restored:  # durable before the new place is noted: a crash between the two loses nothing
                 store.append(machine.close_group(now_us()))
@@ -244,6 +257,19 @@ class NodeDirectory:
                 held=f"{held.get('ally')} {held.get('mode')}",
                 said=f"{identity.ally} {identity.mode}",
             )
+
+    def _require_member(self, store: SqliteStore) -> None:
+        """Refuse a store whose rooms know this ally by other keys than those here."""
+        own = self.identity
+        for signed in store.charters():
+            charter = decode_struct(signed.statement, Charter, size_max=STATEMENT_SIZE_MAX)
+            if all(member.statement != own.statement for member in charter.members):
+                raise Refused(
+                    "the store in {path} is of another node of {ally}: its rooms name other keys",
+                    hint="Put the store and the keys of one node together. Nothing was changed.",
+                    path=str(self.path),
+                    ally=own.identity.ally,
+                )
 
     def invitation(self, *, address: str | None) -> Invitation:
         """Return this node's invitation, with the address at which allies reach it."""

@@ -32,7 +32,7 @@ Send = Callable[[list[bytes]], Awaitable[None]]
 class Bearer:
     """A way to one ally's node that is up: its frames wait here, what is sent goes one write at a time."""
 
-    def __init__(self, ally: str, send: Send, fail: Callable[[LinkFailed], None]) -> None:
+    def __init__(self, ally: str, send: Send, fail: Callable[[KatchiError], None]) -> None:
         self.ally, self.send, self.fail = ally, send, fail
         self.frames: deque[bytes] = deque()
         self.has_room = asyncio.Event()
@@ -76,7 +76,7 @@ class Driver:
 
     # Bearers.
 
-    def attach(self, ally: str, send: Send, fail: Callable[[LinkFailed], None]) -> Bearer:
+    def attach(self, ally: str, send: Send, fail: Callable[[KatchiError], None]) -> Bearer:
         """A bearer came up: our hello goes out; an earlier one to the same ally is forgotten."""
         self.detach(self._bearers.get(ally))
         bearer = self._bearers[ally] = Bearer(ally, send, fail)
@@ -143,6 +143,7 @@ class Driver:
                     answer.set_exception(error)
             if not isinstance(error, KatchiError):
                 raise
+            self._answer_questions()  # all that the machine still holds is durable
             await asyncio.sleep(0.2)  # a full disk is tried again, not hammered
             return
         self._on_kept(batch)
@@ -176,7 +177,7 @@ class Driver:
                 frame = bearer.frames.popleft()
                 try:
                     self.machine.receive(bearer.ally, frame, self._clock())
-                except LinkFailed as error:
+                except KatchiError as error:
                     bearer.fail(error)
                     self.detach(bearer)
                     break
@@ -189,7 +190,7 @@ class Driver:
                 continue
             try:
                 answer.set_result(question())
-            except KatchiError as error:
+            except Exception as error:  # a question changes nothing, so what it trips over ends nothing
                 answer.set_exception(error)
 
     def _pump(self) -> None:

@@ -31,16 +31,23 @@ class Links:
         self._up: dict[str, Connection] = {}
         self._heard: dict[Connection, float] = {}
         self._dialling: dict[str, asyncio.Task[None]] = {}
+        self._trusted: dict[str, bytes] = {}  # by ally: the certificate
 
     async def listen(self, host: str, port: int) -> int:
         """Answer allies on host:port; return the port."""
         return await self._bearer.listen(host, port, self._carry)
 
     def trust_all(self) -> None:
-        """Trust and dial every paired ally that is not trusted yet; called after each pairing too."""
+        """Trust every paired ally by its newest certificate, and dial it; called after each pairing too."""
         for ally, paired in self._driver.machine.state.allies.now.items():
+            if self._trusted.get(ally) != paired.certificate:
+                try:
+                    self._bearer.trust(ally, paired.certificate)
+                except KatchiError as error:  # one ally's bad certificate shuts out no other
+                    self._on_event(ally, str(error))
+                    continue
+                self._trusted[ally] = paired.certificate
             if ally not in self._dialling:
-                self._bearer.trust(ally, paired.certificate)
                 self._dialling[ally] = asyncio.create_task(self._keep_dialling(ally))
 
     async def close(self) -> None:

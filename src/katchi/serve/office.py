@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from katchi.errors import StoreFailed
+from katchi.errors import KatchiError
 from katchi.node.commands import NodeCommand, Written
 from katchi.node.machine import Machine
 from katchi.node.state import State
@@ -49,14 +49,18 @@ class Office:
             return [self._client.next_written() for _ in commands]
         if self._alone is None:
             self.directory.locked()
-            self._alone = self.directory.machine()
+            try:
+                self._alone = self.directory.machine()
+            except BaseException:
+                self.directory.__exit__()
+                raise
         machine, store = self._alone
         written = []
         try:
             for command in commands:
                 written.append(machine.submit(command, now_us()))
             store.append(machine.close_group(now_us()))
-        except StoreFailed:
+        except KatchiError:
             machine.rolled_back()
             raise
         machine.committed()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
 import functools
 import signal
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from katchi.bearer.certificate import CertificatePaths
@@ -40,6 +43,7 @@ class Service:
     ) -> None:
         self._directory = directory
         self._ended = asyncio.Event()
+        self._unfiled = b""  # countersignatures that the disk did not take yet
         machine, self._store = directory.machine()
         self.driver = Driver(machine, self._store, now_us, on_notice=on_notice, on_kept=self._keep_countersignatures)
         bearer = TlsBearer(
@@ -89,8 +93,23 @@ class Service:
         """Allies' countersignatures under our chains, also outside the store: a rebuild is checked against them."""
         own = self.driver.machine.own.ally
         ours = [statement.signed for statement in batch.statements if statement.ally == own and statement.by != own]
-        if ours:
-            with self._directory.countersignatures_path.open("ab") as file:
-                for signed in ours:
-                    data = encode(signed)
-                    file.write(len(data).to_bytes(4, "big") + data)
+        for signed in ours:
+            data = encode(signed)
+            self._unfiled += len(data).to_bytes(4, "big") + data
+        if self._unfiled:
+            with contextlib.suppress(OSError):  # they are in the store, and are filed with the next ones
+                _append_whole(self._directory.countersignatures_path, self._unfiled)
+                self._unfiled = b""
+
+
+def _append_whole(path: Path, data: bytes) -> None:
+    """Append `data` to a file, all of it or nothing."""
+    with path.open("ab", buffering=0) as file:
+        end = file.tell()
+        try:
+            written = file.write(data)
+        except OSError:
+            written = 0
+        if written != len(data):
+            file.truncate(end)
+            raise OSError(errno.ENOSPC, "the disk took only a part")

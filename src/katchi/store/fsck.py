@@ -19,7 +19,7 @@ from katchi.store.reader import OWN_META, PAGE_ROWS, SqliteReader, schema_faults
 from katchi.store.rows import name_of
 from katchi.store.schema import TABLES, Row, Table, is_sound, with_text
 
-INTEGRITY_FAULTS_MAX = 1000
+INTEGRITY_FAULTS_MAX = 100  # lines of SQLite's own check: one damaged page can fill thousands
 
 
 class Finding(msgspec.Struct, frozen=True):

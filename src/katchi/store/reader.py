@@ -213,7 +213,7 @@ def opened(path: Path, flags: int, vfs: str | None, set_up: Callable[[apsw.Conne
         NotFound, Malformed (not a store), RecordBroken, StoreFailed (the disk does not answer).
     """
     if not path.is_file():
-        raise NotFound("there is no store at {path}", hint="`katchi init` makes one.", path=str(path))
+        raise NotFound("there is no store at {path}", hint="`katchi node init` makes one.", path=str(path))
     connection: apsw.Connection | None = None
     try:
         connection = apsw.Connection(str(path), flags=flags, vfs=vfs)
@@ -295,6 +295,6 @@ def _require_schema(connection: apsw.Connection, path: Path) -> None:
 def _not_a_store(path: Path) -> Malformed:
     return Malformed(
         "{path} is not a katchi store",
-        hint="Give the file that `katchi init` made. If its making was cut short, it is empty: remove it and make it again.",
+        hint="Give the file that `katchi node init` made. If its making was cut short, it is empty: remove it and make it again.",
         path=str(path),
     )

@@ -94,16 +94,19 @@ def _signatures(data: bytes) -> tuple[bytes, ...]:
 def name_of(table: Table, row: Row) -> str:
     """Return what people call a row, be it sound or not: "KOR 0/12", "checkpoint of KOR to 7"."""
     cells = dict(zip(table.columns, row, strict=False))
-    if table is ENTRY:
-        return _entry_name(cells["header"]) or f"{cells['ally']} {cells['epoch']}/{cells['seq']}"
-    if table is STATEMENT:
+    named = _entry_name(cells["header"]) if table is ENTRY else None
+    if named is not None:
+        return named
+    if table is ENTRY and isinstance(cells["ally"], str):
+        return f"{cells['ally']} {cells['epoch']}/{cells['seq']}"
+    if table is STATEMENT and isinstance(cells["ally"], str):
         by, of = cells["by"], f"of {cells['ally']} to {cells['length']}"
         return f"checkpoint {of}" if by == cells["ally"] else f"countersignature {of} by {by}"
-    if table is CHARTER:
+    if table is CHARTER and isinstance(cells["room"], bytes):
         return f"charter of room {_short(cells['room'])}"
-    if table is CHUNK:
+    if table is CHUNK and isinstance(cells["root"], bytes):
         return f"paper {_short(cells['root'])} chunk {cells['idx']}"
-    return f"{table.name} {cells[table.key]}"
+    return f"{table.name} {cells[table.key]}" if table.has_text_key else f"{table.name} row {cells[table.key]}"
 
 
 def _entry_name(header_bytes: object) -> str | None:
@@ -117,8 +120,8 @@ def _entry_name(header_bytes: object) -> str | None:
     return f"{header.ally} {header.epoch}/{header.seq}"
 
 
-def _short(digest: object) -> str:
-    return f"{digest[:4].hex()}…" if isinstance(digest, bytes) else str(digest)
+def _short(digest: bytes) -> str:
+    return f"{digest[:4].hex()}…"
 
 
 def row_broken(table: Table, name: str) -> RecordBroken:

@@ -14,7 +14,7 @@ import msgspec
 from katchi.consult import acts, rules
 from katchi.errors import KatchiError
 from katchi.node import commands as cmd
-from katchi.node.batch import CHUNK_SIZE, Batch
+from katchi.node.batch import CHUNK_SIZE, Batch, Store
 from katchi.node.commands import Written
 from katchi.node.machine import Machine
 from katchi.node.settings import PairedAlly, Settings
@@ -29,7 +29,7 @@ from katchi.vocabulary import Form, Precedence, Stance
 
 NAMES = ("azure", "birch", "cedar", "delta")
 BURST_MAX = 30
-SETTLED_S = 10
+SETTLED_S = 30  # relays along a line of four allies take this long
 QUIET_AFTER_S = 90  # by then every rewind has come and gone
 
 
@@ -119,11 +119,11 @@ class SimulatedAlliance:
         alliance.chances = drawn(alliance.world.chance, len(names))
         return alliance
 
-    def _starter(self, name: str, mode: Mode) -> Callable[[MemoryStore, bool], Machine]:
+    def _starter(self, name: str, mode: Mode) -> Callable[[Store, bool], Machine]:
         party = self.parties[name]
         settings = Settings(ally=name, mode=mode)
 
-        def start(store: MemoryStore, was_restored: bool) -> Machine:
+        def start(store: Store, was_restored: bool) -> Machine:
             chance = self.world.chance.randbytes
             return Machine(settings, party.known, party.signer, SUITES, store, chance, was_restored=was_restored)
 
@@ -307,7 +307,7 @@ class SimulatedAlliance:
         elif draw < 0.16:
             self._submit(name, rules.Open(subject="among ourselves only", room=self.national[name]))
         elif draw < 0.21:
-            self._attach(name, chance.choice(known))
+            self.attach(name, chance.choice(known))
         elif draw < 0.29:
             self._burst(name, chance.choice(known))
         elif draw < 0.39:
@@ -325,26 +325,27 @@ class SimulatedAlliance:
         chance = self.world.chance
         state = self.machine(name).consultation(opening)
         stance = state.standings[name].stance
-        common = {"consultation": opening, "precedence": chance.choice(list(Precedence))}
-        words = {"en": self._text(), "ko": "우리는 함께 협의한다"}
+        precedence = chance.choice(list(Precedence))
         draw = chance.random()
         if stance is Stance.UNANSWERED and draw < 0.7:
-            return rules.Acknowledge(**common)
+            return rules.Acknowledge(consultation=opening, precedence=precedence)
         if state.proposals and draw < 0.45:
-            return rules.SignWords(**common, proposal=chance.choice(sorted(state.proposals)))
+            words = chance.choice(sorted(state.proposals))
+            return rules.SignWords(consultation=opening, precedence=precedence, proposal=words)
         if draw < 0.55:
-            return rules.ProposeWords(**common, words=words)
+            texts = {"en": self._text(), "ko": "우리는 함께 협의한다"}
+            return rules.ProposeWords(consultation=opening, precedence=precedence, words=texts)
         if draw < 0.90:
-            return rules.StatePosition(**common, text=self._text())
+            return rules.StatePosition(consultation=opening, precedence=precedence, text=self._text())
         if draw < 0.95:
-            return rules.CouldNotConsult(**common, effort="three calls", reason="no answer")
-        return rules.End(**common, reason="nothing more to say")
+            return rules.CouldNotConsult(consultation=opening, effort="three calls", reason="no answer")
+        return rules.End(consultation=opening, reason="nothing more to say")
 
     def _burst(self, name: str, opening: bytes) -> None:
         count = self.world.chance.randint(2, BURST_MAX)
         self._submit(name, *(rules.StatePosition(consultation=opening, text=self._text()) for _ in range(count)))
 
-    def _attach(self, name: str, opening: bytes) -> None:
+    def attach(self, name: str, opening: bytes) -> None:
         """State a position with a paper of one to three chunks."""
         room = self.machine(name).state.rooms.now[self.room]
         data = self.world.chance.randbytes(self.world.chance.randint(1, 2 * CHUNK_SIZE + 10))

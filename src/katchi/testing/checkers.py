@@ -13,16 +13,16 @@ from katchi.consult.acts import Delivered, Read, body_as
 from katchi.consult.consultation import begun, evolve
 from katchi.consult.stances import joint_status
 from katchi.link import frames as f
-from katchi.node.audit import read
-from katchi.node.audit import StoreReport, audit_store
+from katchi.node.audit import StoreReport, audit_store, read
 from katchi.node.batch import CHUNK_SIZE, Batch, Kept
 from katchi.node.machine import Machine
+from katchi.node.state import State
 from katchi.record import chain as c
 from katchi.record.chain import Chain
 from katchi.record.vouching import spread
 from katchi.testing.alliance import SimulatedAlliance
 from katchi.testing.cheap import SUITES
-from katchi.vocabulary import MESSAGES, Status
+from katchi.vocabulary import MESSAGES, Kind, Status
 
 QUIET_S = 70  # longer than the slowest rewind
 
@@ -110,7 +110,8 @@ def records_are_equal(alliance: SimulatedAlliance) -> None:
         for what, view in (("entries", _entries), ("charter", _charter), ("statements", _statements), ("papers", _papers)):
             one, two = view(alliance, first), view(alliance, other)
             if one != two:
-                raise CheckFailed(alliance, f"all members hold the same {what}", f"{first} and {other}: {_first_difference(one, two)}")
+                detail = f"{first} and {other}: {_first_difference(one, two)}"
+                raise CheckFailed(alliance, f"all members hold the same {what}", detail)
 
 
 def views_are_equal(alliance: SimulatedAlliance) -> None:
@@ -121,7 +122,8 @@ def views_are_equal(alliance: SimulatedAlliance) -> None:
         for other in others:
             machine = alliance.machine(other)
             if (machine.consultation(opening), status(machine, opening)) != expected:
-                raise CheckFailed(alliance, "all members see the same consultation", f"{first} and {other} on {opening.hex()[:12]}")
+                detail = f"{first} and {other} on {opening.hex()[:12]}"
+                raise CheckFailed(alliance, "all members see the same consultation", detail)
 
 
 def all_is_covered_and_confirmed(alliance: SimulatedAlliance) -> None:
@@ -136,32 +138,32 @@ def all_is_covered_and_confirmed(alliance: SimulatedAlliance) -> None:
                 is_tip = branch is chain.newest
                 is_covered = branch.covered >= branch.length or (not is_tip and ally in alliance.forked)
                 if not is_covered or (is_tip and any(length < branch.length for length in peers.values())):
-                    said = f"{name} holds {ally} epoch {branch.epoch} to {branch.length}, covered {branch.covered}, confirmed {peers}"
+                    so_far = f"covered to {branch.covered}, confirmed {peers}"
+                    said = f"{name} holds {ally} epoch {branch.epoch} to {branch.length}, {so_far}"
                     raise CheckFailed(alliance, "every entry is covered and confirmed in the end", said)
 
 
 def every_message_is_delivered_once(alliance: SimulatedAlliance) -> None:
-    """Each message has one receipt of delivery by each other member, read receipts are never doubled, no receipt is receipted."""
+    """Each message has a receipt of delivery by each other member; a receipt is written once, and none is receipted."""
     store = alliance.store(next(iter(alliance.parties)))
-    receipts: dict[tuple[str, type, bytes], int] = {}
+    receipts: dict[tuple[str, Kind, bytes], int] = {}
     messages: dict[bytes, str] = {}
     for kept in store.entries(alliance.room):
         header = kept.entry.header
         if header.kind in MESSAGES and kept.opening is not None:
             messages[kept.entry.digest] = header.ally
-        for shape in (Delivered, Read):
-            receipt = body_as(header.kind, kept.entry.body, shape)
-            for digest in receipt.entries if receipt else ():
-                key = (header.ally, shape, digest)
-                receipts[key] = receipts.get(key, 0) + 1
-    for (by, shape, digest), count in receipts.items():
+        receipt = body_as(header.kind, kept.entry.body, Delivered) or body_as(header.kind, kept.entry.body, Read)
+        for digest in receipt.entries if receipt else ():
+            key = (header.ally, Kind(header.kind), digest)
+            receipts[key] = receipts.get(key, 0) + 1
+    for (by, kind, digest), count in receipts.items():
         if messages.get(digest, by) == by:
             raise CheckFailed(alliance, "a receipt is for another's message only", f"{by} receipted {digest.hex()[:12]}")
         if count > 1 and by not in alliance.restored:
-            raise CheckFailed(alliance, "a receipt is written once", f"{count} {shape.__name__} of {digest.hex()[:12]} by {by}")
+            raise CheckFailed(alliance, "a receipt is written once", f"{count} of {kind} of {digest.hex()[:12]} by {by}")
     for digest, author in messages.items():
         for by in alliance.parties:
-            if by != author and (by, Delivered, digest) not in receipts:
+            if by != author and (by, Kind.DELIVERED, digest) not in receipts:
                 raise CheckFailed(alliance, "every message is delivered", f"{digest.hex()[:12]} of {author} not at {by}")
 
 
@@ -178,9 +180,9 @@ def nothing_is_doubled(alliance: SimulatedAlliance) -> None:
 
 def folds_are_reproducible(alliance: SimulatedAlliance) -> None:
     """Folding every consultation from the start gives the state that was kept up as its entries came."""
-    for name in alliance.parties:
+    for name in alliance.running:
         state = alliance.machine(name).state
-        for opening in openings(alliance):
+        for opening in {**dict.fromkeys(openings(alliance)), **state.consultations.now}:
             if state.fold(opening) != state.consultation(opening):
                 raise CheckFailed(alliance, "a view folded anew is the view shown", f"{name} on {opening.hex()[:12]}")
 
@@ -197,9 +199,10 @@ def chains_are_reproducible(alliance: SimulatedAlliance) -> None:
 
 def memory_comes_back(alliance: SimulatedAlliance) -> None:
     """What a node holds in memory is what it would load from its store."""
-    for name in alliance.parties:
+    for name in alliance.running:
         machine = alliance.machine(name)
-        state, loaded = machine.state, type(machine.state)(machine.settings, machine.own, machine.state.suites, alliance.store(name))
+        state = machine.state
+        loaded = State(machine.settings, machine.own, state.suites, alliance.store(name))
         for part in ("chains", "desk", "awaited", "allies"):
             if getattr(state, part).now != getattr(loaded, part).now:
                 raise CheckFailed(alliance, "memory comes back from the store", f"{name}'s {part} would differ after a restart")
@@ -223,10 +226,11 @@ def stances_move_by_own_acts_alone(alliance: SimulatedAlliance) -> None:
             entry = state.entry(opening)
             assert shown is not None
             assert entry is not None
+            acts = {act.digest: act for act in state.consultation_entries(opening)}.values()
             for ally in alliance.parties:
                 alone = begun(entry, alliance.parties)
-                acts = [act for act in {e.digest: e for e in state.consultation_entries(opening)}.values() if act.header.ally == ally]
-                for act in sorted(acts, key=lambda e: (e.header.epoch, e.header.seq, e.digest)):
+                own = [act for act in acts if act.header.ally == ally]
+                for act in sorted(own, key=lambda e: (e.header.epoch, e.header.seq, e.digest)):
                     alone, _ = evolve(alone, act)
                 if alone.standings[ally] != shown.standings[ally]:
                     raise CheckFailed(alliance, "only its own acts move an ally's stance", f"{ally}'s at {name}")
@@ -248,7 +252,13 @@ def the_link_falls_quiet(alliance: SimulatedAlliance) -> None:
         raise CheckFailed(alliance, "the link falls quiet", f"{len(noise)} frames, such as {noise[:12]}")
 
 
-AT_ALL_TIMES: tuple[Checker, ...] = (histories_agree, acknowledged_entries_are_kept, nothing_is_doubled)
+AT_ALL_TIMES: tuple[Checker, ...] = (
+    histories_agree,
+    acknowledged_entries_are_kept,
+    nothing_is_doubled,
+    folds_are_reproducible,
+    memory_comes_back,
+)
 IN_THE_END: tuple[Checker, ...] = (
     histories_agree,
     acknowledged_entries_are_kept,
@@ -351,7 +361,7 @@ def _entries(alliance: SimulatedAlliance, name: str) -> dict[bytes, object]:
 
 
 def _charter(alliance: SimulatedAlliance, name: str) -> object:
-    return {bytes(c.statement): c.signatures for c in alliance.store(name).charters() if alliance.national[name] not in c.statement and len(c.signatures) > 1}
+    return {signed.statement: signed.signatures for signed in alliance.store(name).charters() if len(signed.signatures) > 1}
 
 
 def _statements(alliance: SimulatedAlliance, name: str) -> dict[object, object]:
@@ -366,7 +376,8 @@ def _statements(alliance: SimulatedAlliance, name: str) -> dict[object, object]:
 def _papers(alliance: SimulatedAlliance, name: str) -> dict[bytes, object]:
     store = alliance.store(name)
     papers = [paper for kept in store.entries(alliance.room) for paper in read(kept.entry.header, kept.entry.body).papers]
-    return {p.root: list(store.chunk_indexes(alliance.room, p.root)) == list(range(-(-p.size // CHUNK_SIZE))) or name for p in papers}
+    held = {paper.root: list(store.chunk_indexes(alliance.room, paper.root)) for paper in papers}
+    return {paper.root: held[paper.root] == list(range(-(-paper.size // CHUNK_SIZE))) or name for paper in papers}
 
 
 def _first_difference(one: object, two: object) -> str:

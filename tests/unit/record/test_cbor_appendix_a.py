@@ -13,7 +13,7 @@ def is_ours(value: object) -> bool:
         return all(isinstance(key, str) and is_ours(item) for key, item in value.items())
     if isinstance(value, list):
         return all(is_ours(item) for item in value)
-    if isinstance(value, bool) or isinstance(value, float):
+    if isinstance(value, bool | float):
         return False
     return value is None or isinstance(value, str) or (isinstance(value, int) and 0 <= value <= INT_MAX)
 

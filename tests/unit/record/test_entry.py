@@ -114,6 +114,10 @@ def test_another_body_or_salt_is_refused_and_half_of_an_envelope_too():
     assert reason_of(ENTRY, body=None) == "body-digest-mismatch"
 
 
+def test_a_header_that_states_another_size_than_its_bodys_is_refused():
+    assert reason_of(resigned(size=ENTRY.header.size + 1)) == "body-digest-mismatch"
+
+
 def test_a_body_that_no_one_can_read_is_opaque_here_and_kept():
     body = b"\xff not even CBOR"
     header = msgspec.structs.replace(ENTRY.header, body=d.body_digest("sha256", ENTRY.salt, body), size=len(body), kind="x.y")
