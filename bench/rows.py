@@ -32,7 +32,10 @@ def write(rows: list[Row]) -> None:
     OUT.parent.mkdir(exist_ok=True)
     held = msgspec.json.decode(OUT.read_bytes(), type=list[Row]) if OUT.exists() else []
     names = {one.name for one in rows}
-    OUT.write_bytes(msgspec.json.format(msgspec.json.encode([one for one in held if one.name not in names] + rows), indent=1) + b"\n")
+    kept = [one for one in held if one.name not in names] + rows
+    OUT.write_bytes(msgspec.json.format(msgspec.json.encode(kept), indent=1) + b"\n")
     for one in rows:
-        beside = f"{one.beside}: {one.beside_value:,.1f}   ratio {one.ratio}" if one.beside_value is not None else one.beside or ""
+        beside = one.beside or ""
+        if one.beside_value is not None:
+            beside += f": {one.beside_value:,.1f}   ratio {one.ratio}"
         print(f"{one.name:78} {one.value:12,.1f} {one.unit:10} {beside}")

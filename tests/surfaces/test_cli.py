@@ -19,7 +19,6 @@ from typing import NamedTuple
 import pytest
 
 from katchi import errors
-from katchi.cli import help as help_pages
 from katchi.cli import speech
 from katchi.cli.__main__ import NOUNS, application, main
 from katchi.consult import rules
@@ -56,6 +55,11 @@ def katchi(monkeypatch, capsys):
         return Ran(ended.value.code, captured.out, captured.err)
 
     return run
+
+
+def width(line: str) -> int:
+    """Return how many columns a line of English and Korean takes."""
+    return len(line) + len(HANGUL.findall(line))
 
 
 def as_process(*words: object, **environment: str) -> Ran:
@@ -125,10 +129,11 @@ ALONE = {  # good input for commands that need no ally; {} are filled from the d
     "link status": "link status --node {node}",
     "faults run": "faults run --seeds 1 --processes 1",
 }
-WITH_AN_ALLY = {  # run by the story of two nodes, below
+WITH_AN_ALLY = {  # run by the demo, and by the story of two nodes, below
+    "demo",
     "node pair", "node serve", "room found", "room join", "consultation acknowledge", "consultation sign-words", "record verify",
 }  # fmt: skip
-ELSEWHERE = {"demo": "surfaces/test_demo.py and `make demo`", "record accept-repair": "test_durability.py, after a real fork"}
+ELSEWHERE = {"record accept-repair"}  # test_durability.py: after a real fork
 
 
 def commands() -> Iterator[str]:
@@ -140,7 +145,7 @@ def commands() -> Iterator[str]:
 
 
 def test_every_command_is_run_with_good_input_by_some_test():
-    assert set(commands()) == ALONE.keys() | WITH_AN_ALLY | ELSEWHERE.keys()
+    assert set(commands()) == ALONE.keys() | WITH_AN_ALLY | ELSEWHERE
 
 
 @pytest.mark.parametrize("command", ALONE)
@@ -162,7 +167,7 @@ def test_help_is_shown_in_both_languages_at_80_columns_with_an_example(katchi, w
     pages = [katchi(*words, "--help"), as_process(*words, "--help", LANG="ko_KR.UTF-8")]
     for page in pages:
         assert page.status == 0 and page.err == ""
-        assert all(help_pages.columns(line) <= 80 for line in page.out.splitlines()), page.out
+        assert all(width(line) <= 80 for line in page.out.splitlines()), page.out
     english, korean = (page.out for page in pages)
     assert english.startswith("Usage: katchi") and korean.startswith("사용법: katchi")
     if " ".join(words) in {*commands(), ""}:
@@ -171,6 +176,31 @@ def test_help_is_shown_in_both_languages_at_80_columns_with_an_example(katchi, w
     told = [line for line in korean.splitlines() if "katchi" not in line]
     in_english = [line for line in told if re.search(r"[a-z]{2,} [a-z]{2,} [a-z]{2,}", line)]
     assert not in_english, "English sentences on a Korean page"
+
+
+def test_in_korean_too_all_meanings_begin_in_one_column():
+    page = as_process("consultation", "open", "--help", LANG="ko_KR.UTF-8").out
+    rows = page.split("옵션:\n")[1].split("\n\n")[0].splitlines()
+    begins = {width(re.match(r"(  -\S.*?  +|  +)\S", row)[1]) for row in rows}
+    assert len(rows) > 12 and len(begins) == 1
+
+
+def test_a_narrow_terminal_breaks_no_word_and_a_wide_one_makes_no_long_lines(monkeypatch, katchi):
+    pages = {}
+    for columns in (20, 60, 300):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        pages[columns] = katchi("record", "verify", "--help").out
+    narrow, wide = ("".join(pages[columns].replace("\\", "").split()) for columns in (20, 300))
+    assert narrow == wide
+    assert max(map(width, pages[60].splitlines()[:-2])) <= 60 and max(map(width, pages[300].splitlines())) <= 100
+
+
+def test_an_example_can_be_copied_as_it_stands_where_it_takes_two_lines(katchi):
+    page = katchi("consultation", "open", "--help").out
+    example = page.split("Example:\n")[1]
+    assert "\\\n" in example
+    words = subprocess.run(["sh", "-c", example.replace("katchi", "printf '%s|'")], capture_output=True, text=True, check=True)
+    assert words.stdout == "consultation|open|--subject|Seismic event of 00:30Z|--form|exchange-of-views|--node|seoul|"
 
 
 def test_the_first_page_loads_neither_rich_nor_the_library_of_the_command_line():
@@ -340,6 +370,19 @@ def test_an_audit_of_a_flipped_byte_names_the_entry_and_ends_with_its_status(kat
 
 
 # Two nodes.
+
+
+def test_the_demo_answers_with_one_json_object_and_tells_its_steps_in_korean_beside_it():
+    told = as_process("demo", "--headless", "--json", KATCHI_LANG="ko", PYTHONUTF8="1")
+    assert told.status == 0, told.err
+    assert {name: told.json[name] for name in ("outcome", "lost", "records_equal", "audit")} == {
+        "outcome": "agreed",
+        "lost": 0,
+        "records_equal": True,
+        "audit": "ok",
+    }
+    steps = told.err.splitlines()
+    assert len(steps) > 15 and all(map(HANGUL.search, steps))
 
 
 class Nodes:

@@ -12,6 +12,7 @@ from typing import Annotated
 import msgspec
 from cyclopts import App, Parameter
 
+from katchi.cli import help
 from katchi.cli.speech import LANGUAGE, _, say_json, tell
 from katchi.consult.acts import PAPER_SIZE_MAX
 from katchi.demo.stage import Stage
@@ -88,6 +89,7 @@ class _Console:
         self._console = Console(highlight=False, file=sys.stdout)
         self._began = time.monotonic()
         self._style = dict(zip(allies, ("bold cyan", "bold yellow", "bold magenta", "bold green"), strict=False))
+        self._name_width = max(help.columns(self._name(ally)) for ally in allies)
         self._console.rule("[reverse bold] EXERCISE · 훈련 [/]  katchi", style="dim")
 
     def _name(self, ally: str) -> str:
@@ -96,14 +98,18 @@ class _Console:
 
     def told(self, told: Told) -> None:
         """Say one step."""
-        line = told.said(_)
-        stamp = f"[dim]{time.monotonic() - self._began:5.1f} s[/]"
-        if told.ally is None:
-            self._console.print(f"{stamp}  [bold]·[/] {line}")
-        else:
-            self._console.print(f"{stamp}  [{self._style[told.ally]}]{self._name(told.ally)}[/] {line}")
-        if told.detail:
-            self._console.print(f"           [italic dim]“{told.detail}”[/]")
+        from rich.text import Text
+
+        name = "·" if told.ally is None else self._name(told.ally)
+        stamp = f"{time.monotonic() - self._began:6.1f} s  " + " " * (self._name_width - help.columns(name))
+        indent = help.columns(stamp) + help.columns(name) + 2
+        room = self._console.width - indent
+        lines = [(line, "") for line in help.wrapped(told.said(_), room)]
+        lines += [(line, "italic dim") for line in help.wrapped(f"“{told.detail}”" if told.detail else "", room)]
+        step = Text.assemble((stamp, "dim"), (name, self._style.get(told.ally or "", "")))
+        for number, (line, style) in enumerate(lines):
+            step.append(("\n" + " " * indent if number else "  ") + line, style)
+        self._console.print(step, soft_wrap=True)
 
     def close(self, outcome: Outcome) -> None:
         """Say what it came to, check by check."""

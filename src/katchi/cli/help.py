@@ -105,9 +105,9 @@ def _page(usage: str, text: str, sections: Iterable[Section]) -> str:
     width = min(max(shutil.get_terminal_size((80, 24)).columns, PAGE_WIDTH_MIN), PAGE_WIDTH_MAX)
     first, *middle, last = ["", *text.split("\n\n")] if "\n\n" not in text else text.split("\n\n")
     opening = _("Usage: {usage}").format(usage=usage)
-    lines = [*_wrapped(opening, width, indent=7), ""]
+    lines = [*wrapped(opening, width, indent=7), ""]
     for paragraph in [first, *middle] if first else [last]:
-        lines += [*_wrapped(paragraph, width), ""]
+        lines += [*wrapped(paragraph, width), ""]
     for section in sections:
         if section.rows:
             lines += [section.heading + ":", *_columns(section.rows, width), ""]
@@ -120,7 +120,7 @@ def _columns(rows: Sequence[tuple[str, str]], width: int) -> Iterator[str]:
     """Yield rows in two columns; a label too long for the first stands on a line of its own."""
     left = min(max(columns(label) for label, _meaning in rows), LABEL_WIDTH_MAX) + 4
     for label, meaning in rows:
-        lines = list(_wrapped(meaning, width - left))
+        lines = list(wrapped(meaning, width - left))
         padding = left - 2 - columns(label)
         if padding >= 2 and lines:
             yield "  " + label + " " * padding + lines.pop(0)
@@ -133,7 +133,7 @@ def _example(text: str, width: int) -> Iterator[str]:
     """Yield an example that can be copied as it stands: it is broken before options only."""
     heading, separator, command = text.partition(": katchi ")
     if not separator:
-        yield from _wrapped(text, width)
+        yield from wrapped(text, width)
         return
     yield heading + ":"
     line = "  katchi"
@@ -153,8 +153,8 @@ def columns(text: str) -> int:
     )
 
 
-def _wrapped(text: str, width: int, indent: int = 0) -> Iterator[str]:
-    """Yield lines of whole words; lines after the first are indented."""
+def wrapped(text: str, width: int, indent: int = 0) -> Iterator[str]:
+    """Yield lines of whole words, at most `width` columns wide; lines after the first are indented."""
     line = ""
     for word in text.split(" "):
         if line.strip() and columns(line) + 1 + columns(word) > width:

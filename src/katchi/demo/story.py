@@ -30,7 +30,8 @@ from katchi.vocabulary import MESSAGES, Form, Precedence
 SUBJECT = "Seismic event of 2016-09-09 00:30:01Z, magnitude 5.3 (USGS ComCat)"
 CITING = "make every effort to consult"  # Washington Declaration, 26 April 2023
 WORDS = {
-    "en": "The allies consulted on the seismic event of 9 September 2016, hold the same record of it, and will keep each other informed.",
+    "en": "The allies consulted on the seismic event of 9 September 2016, hold the same record of it, "
+    "and will keep each other informed.",
     "ko": "동맹국들은 2016년 9월 9일의 지진 사건에 관하여 협의하였고, 이에 관한 동일한 기록을 보유하며, 서로 계속 알리기로 한다.",
 }
 POSITIONS = (
