@@ -129,7 +129,7 @@ class Talks:
 
 
 def _status(state: Consultation) -> Status:
-    return joint_status(state.standings, state.proposals, lambda ally, epoch, seq: True)  # every entry here is covered
+    return joint_status(state.standings, state.proposals, lambda ally, signature: True)  # every entry here is covered
 
 
 def glossary() -> str:

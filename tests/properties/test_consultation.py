@@ -87,8 +87,8 @@ def test_no_allys_act_changes_anothers_stance(entries, silent):
 def test_agreed_is_shown_if_and_only_if_every_member_signed_the_same_words(entries, uncovered):
     state = folded(OPENING, NAMES, entries).consultation
 
-    def counts(_ally, _epoch, seq):
-        return seq not in uncovered
+    def counts(_ally, signature):
+        return signature.seq not in uncovered
 
     assert is_agreed(state, counts) == oracle(entries, uncovered)
 

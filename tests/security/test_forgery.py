@@ -165,7 +165,7 @@ def test_an_entry_that_only_its_fast_signature_covers_agrees_to_nothing(attacked
         chain = state.chain(room.id, "birch")
         return rules.is_agreed(
             state.consultation(opening),
-            lambda ally, epoch, seq: ally == "azure" or (chain.counts(epoch, seq) and chain.is_covered(epoch, seq)),
+            lambda ally, s: ally == "azure" or (chain.counts(s.epoch, s.seq) and chain.is_covered(s.epoch, s.seq)),
         )
 
     assert state.consultation(opening).standings["birch"].signatures and not is_agreed()

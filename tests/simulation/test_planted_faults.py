@@ -281,7 +281,6 @@ def test_two_forged_branches_do_not_shut_out_their_authors_own_entries():
     assert alliance.store("birch").entry(opening) is not None
 
 
-@pytest.mark.xfail(strict=True, reason="what is covered is judged by (epoch, seq), which a fork holds twice")
 def test_a_forged_signing_that_no_checkpoint_covers_is_not_agreed_after_the_repair():
     alliance = SimulatedAlliance(["azure", "birch"], seed=1)
     opening, words = planting.words_proposed(alliance, "azure")

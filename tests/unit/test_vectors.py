@@ -213,8 +213,9 @@ def test_a_consultation_comes_to_the_status_that_its_vector_says(name):
     ours = [entry for entry in entries if opening_of(entry) == opening.digest]
     state = folded(opening, room.members, ours).consultation
 
-    def counts(ally, epoch, seq):
-        return auditor.chains[ally].counts(epoch, seq) and auditor.chains[ally].is_covered(epoch, seq)
+    def counts(ally, signature):
+        chain = auditor.chains[ally]
+        return chain.counts(signature.epoch, signature.seq) and chain.is_covered(signature.epoch, signature.seq)
 
     assert joint_status(state.standings, state.proposals, counts) == vector["reason"]
 

@@ -74,7 +74,7 @@ def evolve(state: Consultation, entry: Entry) -> tuple[Consultation, Flag | None
         if len(header.about) < 2:
             flag, stance = Flag.ABOUT_MISSING, None
         else:
-            signatures = (*signatures, Signature(header.about[1], header.epoch, header.seq))
+            signatures = (*signatures, Signature(header.about[1], header.epoch, header.seq, entry.digest))
     moved = Standing(stance or standing.stance, signatures, last)
     return msgspec.structs.replace(state, standings={**state.standings, header.ally: moved}, proposals=proposals), flag
 

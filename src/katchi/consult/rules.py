@@ -12,7 +12,7 @@ import msgspec
 
 from katchi.consult import acts
 from katchi.consult.consultation import Consultation
-from katchi.consult.stances import NEXT, agreed_words
+from katchi.consult.stances import NEXT, Counts, agreed_words
 from katchi.errors import Malformed, Refused
 from katchi.record.entry import Entry
 from katchi.vocabulary import Form, Kind, Precedence, word
@@ -211,6 +211,6 @@ def _proposal_to_sign(state: Consultation, own: str, command: SignWords, held: H
     return proposal
 
 
-def is_agreed(state: Consultation, counts: Callable[[str, int, int], bool]) -> bool:
+def is_agreed(state: Consultation, counts: Counts) -> bool:
     """Return whether every member signed the same words, by entries that count."""
     return bool(agreed_words(state.standings, state.proposals, counts))

@@ -52,11 +52,12 @@ _DONE = frozenset({Stance.ENDED, Stance.COULD_NOT_CONSULT})
 
 
 class Signature(msgspec.Struct, frozen=True):
-    """One ally's signature under a proposal, by the place of the entry that signs it."""
+    """One ally's signature under a proposal, by the entry that signs it: a fork holds one place twice."""
 
     proposal: bytes
     epoch: int
     seq: int
+    entry: bytes
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -67,7 +68,7 @@ class Standing(msgspec.Struct, frozen=True):
     last: tuple[int, int, bytes] = (-1, -1, b"")  # (epoch, seq, digest) of its newest act here
 
 
-Counts = Callable[[str, int, int], bool]  # (ally, epoch, seq): covered by its author, and before any open fork
+Counts = Callable[[str, Signature], bool]  # whether the entry is covered by its author, and before any open fork
 
 
 def agreed_words(standings: Mapping[str, Standing], proposals: Iterable[bytes], counts: Counts) -> tuple[bytes, ...]:
@@ -76,8 +77,7 @@ def agreed_words(standings: Mapping[str, Standing], proposals: Iterable[bytes], 
         proposal
         for proposal in proposals
         if all(
-            any(s.proposal == proposal and counts(ally, s.epoch, s.seq) for s in standing.signatures)
-            for ally, standing in standings.items()
+            any(s.proposal == proposal and counts(ally, s) for s in standing.signatures) for ally, standing in standings.items()
         )
     )
 

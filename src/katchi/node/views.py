@@ -14,7 +14,7 @@ import msgspec
 from katchi.consult.acts import Delivered, Opened, Read, WordsProposed, body_as, read_body
 from katchi.consult.consultation import Consultation, folded
 from katchi.consult.crossing import crossed_pairs, in_causal_order, seen_of
-from katchi.consult.stances import agreed_words, joint_status
+from katchi.consult.stances import Counts, Signature, agreed_words, joint_status
 from katchi.link.peer import Peer
 from katchi.node.batch import Kept
 from katchi.node.state import State
@@ -206,12 +206,12 @@ def _summary(state: State, consultation: Consultation) -> dict[str, Any]:
     }
 
 
-def counting(state: State, room: bytes):  # type: ignore[no-untyped-def]
+def counting(state: State, room: bytes) -> Counts:
     """Return whether an entry counts toward "agreed": covered by its author, before any open fork."""
 
-    def counts(ally: str, epoch: int, seq: int) -> bool:
-        chain = state.chain(room, ally)
-        return chain.counts(epoch, seq) and chain.is_covered(epoch, seq)
+    def counts(ally: str, signature: Signature) -> bool:
+        chain, found = state.chain(room, ally), state.locate(signature.entry)
+        return found is not None and chain.counts(signature.epoch, signature.seq) and chain.covers(found[2], found[3])
 
     return counts
 

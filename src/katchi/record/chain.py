@@ -133,6 +133,10 @@ class Chain(msgspec.Struct, frozen=True):
         """Return whether the author's own checkpoint covers the entry at this place."""
         return any(branch.covered > seq and self._has_place(index, epoch, seq) for index, branch in enumerate(self.branches))
 
+    def covers(self, branch: int, seq: int) -> bool:
+        """Return whether the author's own checkpoint covers the entry at (branch, seq), and not only its rival in a fork."""
+        return any(one.covered > seq and self.is_on_path(index, branch, seq) for index, one in enumerate(self.branches))
+
     def confirmed_by(self, epoch: int, seq: int) -> set[str]:
         """Return the peers whose countersignature takes in the entry at this place."""
         return {

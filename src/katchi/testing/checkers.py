@@ -17,6 +17,7 @@ from katchi.node.audit import StoreReport, audit_store, read
 from katchi.node.batch import CHUNK_SIZE, Batch, Kept
 from katchi.node.machine import Machine
 from katchi.node.state import State
+from katchi.node.views import counting
 from katchi.record import chain as c
 from katchi.record.chain import Chain
 from katchi.record.vouching import spread
@@ -320,11 +321,7 @@ def status(machine: Machine, opening: bytes) -> Status:
     """Return the joint status of a consultation as one node sees it."""
     state = machine.consultation(opening)
 
-    def counts(ally: str, epoch: int, seq: int) -> bool:
-        chain = machine.state.chain(state.room, ally)
-        return chain.counts(epoch, seq) and chain.is_covered(epoch, seq)
-
-    return joint_status(state.standings, state.proposals, counts)
+    return joint_status(state.standings, state.proposals, counting(machine.state, state.room))
 
 
 def regrown(alliance: SimulatedAlliance, name: str, room_id: bytes) -> dict[str, Chain]:
