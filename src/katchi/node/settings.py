@@ -21,7 +21,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     join: Literal["paired", "ask"] = "paired"  # sign a charter of allies we have all paired with, or let an officer
     checkpoint_every_us: int = 50_000  # entries that bind no one are covered this much later, at most
     journal_every_us: int = SECOND  # what was sent when is kept this much later, at most
-    bytes_a_day_max: int = 8 * 1024**3  # read from one ally; beyond it its node is told so and read no more
+    bytes_a_day_max: int = 8 * 1024**3  # read from one ally; beyond it the link to it is closed
 
 
 class PairedAlly(msgspec.Struct, frozen=True, kw_only=True):
