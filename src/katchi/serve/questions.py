@@ -13,8 +13,11 @@ import msgspec
 from katchi.consult.consultation import Consultation
 from katchi.errors import Malformed, NotFound, Refused
 from katchi.link.peer import Peer
-from katchi.node import views
 from katchi.node.state import State
+from katchi.node.views.consultation import consultation_list, consultation_view, openings
+from katchi.node.views.held import held_view
+from katchi.node.views.link import link_views
+from katchi.node.views.rooms import room_views
 from katchi.record.charter import Room
 
 PREFIX_LENGTH_MIN = 4
@@ -29,18 +32,18 @@ class Asked(msgspec.Struct, frozen=True):
 
 def rooms(asked: Asked, _: Mapping[str, Any]) -> Any:
     """All rooms."""
-    return msgspec.to_builtins(views.room_views(asked.state))
+    return msgspec.to_builtins(room_views(asked.state))
 
 
 def consultations(asked: Asked, _: Mapping[str, Any]) -> Any:
     """One line for each consultation."""
-    return msgspec.to_builtins(views.consultation_list(asked.state, openings=views.openings(asked.state)))
+    return msgspec.to_builtins(consultation_list(asked.state, openings=openings(asked.state)))
 
 
 def consultation(asked: Asked, arguments: Mapping[str, Any]) -> Any:
     """One consultation whole; argument `id`: its id or the beginning of it."""
     found = _consultation(asked.state, str(arguments.get("id", "")))
-    return msgspec.to_builtins(views.consultation_view(asked.state, found))
+    return msgspec.to_builtins(consultation_view(asked.state, found))
 
 
 def held(asked: Asked, arguments: Mapping[str, Any]) -> Any:
@@ -55,12 +58,12 @@ def held(asked: Asked, arguments: Mapping[str, Any]) -> Any:
             ally=seen_by,
             members=", ".join(room.members),
         )
-    return msgspec.to_builtins(views.held_view(state, room, ally=seen_by, as_of=int(arguments["as_of"])))
+    return msgspec.to_builtins(held_view(state, room, ally=seen_by, as_of=int(arguments["as_of"])))
 
 
 def link(asked: Asked, _: Mapping[str, Any]) -> Any:
     """The link to each paired ally."""
-    return msgspec.to_builtins(views.link_views(asked.state, asked.peers))
+    return msgspec.to_builtins(link_views(asked.state, asked.peers))
 
 
 def resolve(asked: Asked, arguments: Mapping[str, Any]) -> Any:
@@ -80,7 +83,7 @@ QUESTIONS: Mapping[str, Callable[[Asked, Mapping[str, Any]], Any]] = {
 
 
 def _consultation(state: State, beginning: str) -> Consultation:
-    opening = _one([opening.hex() for opening in views.openings(state)], beginning, "consultation")
+    opening = _one([opening.hex() for opening in openings(state)], beginning, "consultation")
     found = state.consultation(bytes.fromhex(opening))
     if found is None:
         raise NotFound("no consultation here goes by that id", hint="`katchi consultation list` shows all.")

@@ -17,7 +17,7 @@ from katchi.node.audit import StoreReport, audit_store, read
 from katchi.node.batch import CHUNK_SIZE, Batch, Kept
 from katchi.node.machine import Machine
 from katchi.node.state import State
-from katchi.node.views import counting
+from katchi.node.views.consultation import counting
 from katchi.record import chain as c
 from katchi.record.chain import Chain
 from katchi.record.vouching import spread
