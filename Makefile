@@ -6,16 +6,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help setup demo test check bench faults clean
+.PHONY: help setup demo test check bench faults pictures clean
 
 help:
 	@sed -n 's/^# //p' Makefile
-	@echo "make demo [ARGS=\"--headless --json\"] | test | check | bench | faults | setup | clean"
+	@echo "make demo [ARGS=\"--headless --json\"] | test | check | bench | faults | pictures | setup | clean"
 
-# Installs at locked versions into .venv and compiles the Korean catalogue; speaks on stderr alone.
+# Installs at locked versions into .venv, compiles the Korean catalogue, lays what pages load; speaks on stderr alone.
 setup: $(VENV)/.done
 
-$(VENV)/.done: pyproject.toml constraints.txt build_catalogues.py $(wildcard src/katchi/locale/*/LC_MESSAGES/*.po)
+$(VENV)/.done: pyproject.toml constraints.txt build_assets.py package-lock.json $(wildcard src/katchi/locale/*/LC_MESSAGES/*.po)
 	@PYTHON="$(PYTHON)" VENV="$(VENV)" sh tools/setup.sh 1>&2
 	@touch $@
 
@@ -23,6 +23,7 @@ demo: setup
 	@$(BIN)/katchi demo $(ARGS)
 
 test: setup
+	@sh tools/browser.sh
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: setup
@@ -31,8 +32,14 @@ check: setup
 bench: setup
 	@$(BIN)/python -m bench $(ARGS)
 
+# The pictures of the documents, taken anew by the browser tests that show these pages.
+pictures: setup
+	@sh tools/browser.sh
+	@$(BIN)/python -m pytest tests/browser/test_story.py tests/browser/test_demo_page.py -k "-scripts] or both_languages"
+	@$(BIN)/python tools/pictures.py
+
 faults: setup
 	@$(BIN)/katchi faults run --seeds 500 $(ARGS)
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist node_modules src/katchi/web/static/vendor .mypy_cache .ruff_cache .pytest_cache .hypothesis

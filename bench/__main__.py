@@ -1,14 +1,28 @@
-"""`make bench` prints the table and writes build/bench.json; `make bench ARGS=sustained` measures for minutes."""
+"""`make bench` prints the table and writes build/bench.json.
+
+`make bench ARGS=pages-million`, `ARGS=views-million` or `ARGS=sustained` measures for minutes.
+"""
 
 from __future__ import annotations
 
 import sys
 
-from bench import link, sizes
+from bench import api, first, link, pages, sizes, streams, views
 from bench.rows import write
 
-SUITES = {"link": link.rows, "sizes": sizes.rows, "sustained": link.sustained_rows}
-DEFAULT = ("link", "sizes")
+SUITES = {
+    "link": link.rows,
+    "sizes": sizes.rows,
+    "views": views.rows,
+    "pages": pages.rows,
+    "streams": streams.rows,
+    "first": first.rows,
+    "api": api.rows,
+    "sustained": link.sustained_rows,
+    "views-million": views.million_rows,
+    "pages-million": pages.million_rows,
+}
+DEFAULT = ("link", "sizes", "views", "pages", "streams", "first")
 
 
 def main() -> None:

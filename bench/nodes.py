@@ -58,7 +58,7 @@ class Far:
         return pss_mib(self.process.pid)
 
 
-def pss_mib(pid: int) -> float:
+def pss_mib(pid: int | str) -> float:
     """Return a process's proportional set size, MiB."""
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
         if line.startswith("Pss:"):

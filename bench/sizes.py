@@ -40,7 +40,7 @@ def _filled(path: Path, entries: int) -> None:
 def _start(path: Path) -> tuple[float, float]:
     """Seconds until the node is ready, and its memory then, MiB."""
     began = seconds()
-    words = [sys.executable, "-m", "katchi.cli", "node", "serve", str(path), "--link-port", "0", "--json"]
+    words = [sys.executable, "-m", "katchi.cli", "node", "serve", str(path), "--link-port", "0", "--port", "0", "--json"]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     assert process.stdout is not None
     while b"link_port" not in process.stdout.readline():

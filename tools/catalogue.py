@@ -3,9 +3,10 @@
     python tools/catalogue.py update    rewrite the .po files: new strings are added untranslated
     python tools/catalogue.py check     name what is missing, obsolete, fuzzy or has other placeholders; exit 1
 
-English strings are the keys. They reach people as `_("...")`; as the message, `hint=` and `what=` of the
-errors of errors.py, built at the spot or through a small function; as steps of the demo's story (`Told`);
-as the reasons, which are tokens, of what does not verify (`Unverified`, `Finding`).
+English strings are the keys. They reach people as `_("...")`, in templates too; as the message, `hint=` and `what=` of the
+errors of errors.py, built at the spot or through a small function; as `Sentence("...")` and `sayable("...")`;
+as steps of the demo's story (`Told`); as the reasons, which are tokens, of what does not verify
+(`Unverified`, `Finding`), and what an `Unverified` says of it.
 Sources are read as syntax trees and never run. What cannot be read from the source as a literal is
 named and fails the check: such a string could never be found in a catalogue.
 """
@@ -22,6 +23,7 @@ from typing import NamedTuple
 
 from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po, write_po
+from jinja2 import Environment, nodes
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "katchi"
@@ -38,6 +40,7 @@ msgstr ""
 """
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+TEMPLATES = Environment(autoescape=True)
 
 
 class Shown(NamedTuple):
@@ -54,11 +57,14 @@ class Unreadable(NamedTuple):
     place: str
 
 
-def error_names(tree: ast.Module) -> frozenset[str]:
-    """Return the classes of errors.py whose first argument is a message (a reason comes first in Unverified)."""
-    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+def error_names(trees: Iterable[ast.Module]) -> frozenset[str]:
+    """Return the errors whose first argument is a message, wherever they are defined (a reason comes first in Unverified)."""
+    classes = [node for tree in trees for node in tree.body if isinstance(node, ast.ClassDef)]
+    names = {"KatchiError"}
+    while found := {cls.name for cls in classes if any(isinstance(b, ast.Name) and b.id in names for b in cls.bases)} - names:
+        names |= found
     own_message = {cls.name for cls in classes if any(isinstance(n, ast.FunctionDef) and n.name == "__init__" for n in cls.body)}
-    return frozenset(cls.name for cls in classes) - (own_message - {"KatchiError"})
+    return frozenset(names) - (own_message - {"KatchiError"})
 
 
 class Module:
@@ -87,16 +93,17 @@ class Module:
         """Yield the arguments of a call that are shown, and whether each must be a literal."""
         name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
         keywords = {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg}
-        if name == "_" and isinstance(call.func, ast.Name):
-            yield from ((value, True) for value in call.args)
+        if name in ("_", "sayable", "Sentence") and isinstance(call.func, ast.Name):
+            yield from ((value, self._path.name != "errors.py" or name != "Sentence") for value in call.args)
         elif name in self._errors or self._is_of_own_error(call):
             yield from ((value, True) for value in (*call.args[:1], *(keywords[k] for k in ("hint",) if k in keywords)))
             if "what" in keywords:  # part of a sentence: often quoted from elsewhere
                 yield keywords["what"], False
         elif name == "Told" and len(call.args) > 1:
             yield call.args[1], True
-        elif name == "Unverified" and call.args:  # a token, which is said in words where it is not English
+        elif name == "Unverified" and call.args:  # a token, which is said in words where it is not English; what does not hold
             yield call.args[0], False
+            yield from ((value, not isinstance(value, ast.Attribute)) for value in call.args[1:2])
         elif name == "Finding" and len(call.args) > 2:
             yield call.args[1], False
         elif name == "Failure" and len(call.args) > 2 and not isinstance(call.args[1], ast.Attribute):
@@ -113,7 +120,7 @@ class Module:
         texts = self._texts(value, self._around[value])
         if texts is None and must_be_read:
             yield Unreadable(ast.unparse(value), place)
-        yield from (Shown(text, place) for text in texts or () if text)
+        yield from (Shown(text, place) for text in texts or () if _has_words(text))
 
     def _texts(self, value: ast.expr, scopes: Sequence[ast.AST]) -> list[str] | None:
         """Return all strings that an expression can be, None if that cannot be read from the source."""
@@ -178,6 +185,11 @@ class Module:
         return texts or None
 
 
+def _has_words(text: str) -> bool:
+    """Return whether there is anything to translate: a template of placeholders alone is the same in any language."""
+    return any(char.isalpha() for literal, *_ in string.Formatter().parse(text) for char in literal)
+
+
 def _parameters(function: Function) -> list[ast.arg]:
     return [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
 
@@ -211,9 +223,36 @@ def _taken_apart(name: str, target: ast.expr, value: ast.expr) -> Iterator[ast.e
 
 def shown_strings(source: Path = SOURCE) -> tuple[list[Shown], list[Unreadable]]:
     """Return all strings that the sources show, and what cannot be read from them."""
-    errors = error_names(ast.parse((SOURCE / "errors.py").read_text(encoding="utf-8")))
+    errors = error_names(ast.parse(path.read_text(encoding="utf-8"), str(path)) for path in SOURCE.rglob("*.py"))
     found = [one for path in sorted(source.rglob("*.py")) for one in Module(path, errors).found()]
+    found += [one for path in sorted(source.rglob("*.html")) for one in in_template(path)]
     return [one for one in found if isinstance(one, Shown)], [one for one in found if isinstance(one, Unreadable)]
+
+
+def in_template(path: Path) -> Iterator[Shown | Unreadable]:
+    """Yield what a page's template shows; it is read as a syntax tree and never rendered."""
+    source = path.read_text(encoding="utf-8")
+    lines = source.splitlines()
+    for call in TEMPLATES.parse(source, filename=str(path)).find_all(nodes.Call):
+        if not (isinstance(call.node, nodes.Name) and call.node.name == "_"):
+            continue
+        place = f"{path.relative_to(ROOT)}:{call.lineno}"
+        for value in call.args:
+            texts = _in_expression(value)
+            if texts is None:
+                yield Unreadable(lines[call.lineno - 1].strip(), place)
+            yield from (Shown(text, place) for text in texts or ())
+
+
+def _in_expression(value: nodes.Node | None) -> list[str] | None:
+    """Return all strings that a template's expression can be, None if that cannot be read from it."""
+    match value:
+        case nodes.Const(value=str(text)):
+            return [text]
+        case nodes.CondExpr(expr1=one, expr2=other):
+            readings = [_in_expression(one), _in_expression(other)]
+            return None if None in readings else [text for reading in readings for text in reading or ()]
+    return None
 
 
 def placeholders(text: str) -> list[tuple[str, str | None, str | None]]:

@@ -3,7 +3,7 @@
     python tools/generate_docs.py           rewrite docs/glossary.md, docs/consultation.md and README.md's help
     python tools/generate_docs.py check     name what differs from the code; exit 1
 
-The glossary comes from vocabulary.WORDS; the stance diagram and its table from consult.stances.NEXT; the
+The glossary comes from vocabulary.WORDS; the stance diagram and its table from consult.stances.NEXT and MOVES_NONE; the
 crossing tables from the fold itself, run in both orders. A fenced block that follows a line such as
 `<!-- katchi --help -->` is what that command prints.
 """
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from katchi.consult.consultation import Consultation, begun, evolve, folded
-from katchi.consult.stances import NEXT, joint_status
+from katchi.consult.stances import MOVES_NONE, NEXT, joint_status
 from katchi.record.entry import Entry
 from katchi.testing.builders import a_room, an_ally, an_entry
 from katchi.vocabulary import WORDS, Kind, Stance, Status, word
@@ -176,6 +176,12 @@ def consultation() -> str:
                 f"| **{word(stance)}** | " + " | ".join(_stance(NEXT.get((stance, kind))) for kind in _kinds()) + " |"
                 for stance in Stance
             ),
+            "",
+            "Open from every stance, and moving none: "
+            + ", ".join(f"**{word(kind)}**" for kind in Kind if kind in MOVES_NONE)
+            + ". It states what its author decided nationally and outside this system, after consulting. It answers nothing, and "
+            "every stance and the joint status are with it what they are without; shown beside it is what its author states to "
+            "have seen of each side by then.",
             "",
             "## Joint status",
             "",

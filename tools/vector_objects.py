@@ -145,9 +145,13 @@ def charter_vectors() -> list[Vector]:
     }
     data = charter_bytes(msgspec.structs.replace(ROOM.charter, members=tuple(identities.values())))
     by_twins = {n: sign_charter(data, "sha256", identities[n].fingerprint, ally.signer) for n, ally in twins.items()}
+    turned = charter_bytes(msgspec.structs.replace(ROOM.charter, members=ROOM.charter.members[::-1]))
+    by_all = {ally.name: sign_charter(turned, "sha256", ally.fingerprint, ally.signer) for ally in (AZURE, BIRCH)}
+    unsorted = "birch stands before azure."
     return [
         verified("good-charter", "A room of azure and birch, in force.", "charter", given(signed)),
         refused("charter-missing-signature", "birch has not signed.", "charter", given(one)),
+        refused("charter-members-unsorted", unsorted, "charter", given(SignedCharter(turned, by_all))),
         refused("charter-ally-case", "Two members that differ only by case.", "charter", given(SignedCharter(data, by_twins))),
     ]
 

@@ -45,14 +45,18 @@ def statement_vectors() -> list[Vector]:
     said = decode_struct(counter.statement, Countersignature, size_max=10_000)
     impostor = sign(ROOM, msgspec.structs.replace(said, by_identity=AZURE.fingerprint), BIRCH.fingerprint, BIRCH.signer)
     stripped = Signed(whole.statement, whole.signatures[:1])
+    first, second = whole.signatures
+    forged = Signed(whole.statement, (first, second[:-1] + bytes([second[-1] ^ 1])))
 
     def here(signed: Signed) -> Vector:
         return {"room": "good-charter", **statement(signed)}
 
+    changed = "One bit of its slow signature is changed."
     other_identity = "It names another identity than the one whose key signed it."
     return [
         verified("good-checkpoint", "azure's head at length 3, by both signatures.", "checkpoint", here(whole)),
         verified("good-countersignature", "birch's, to length 2.", "countersignature", here(counter)),
+        refused("checkpoint-mldsa-invalid", changed, "checkpoint", here(forged), "signature-invalid"),
         refused("checkpoint-without-mldsa", "Its slow signature is stripped.", "checkpoint", here(stripped), "signature-missing"),
         refused(
             "countersignature-other-identity", other_identity, "countersignature", here(impostor), "signature-other-identity"
@@ -109,6 +113,26 @@ def link_vectors() -> list[Vector]:
     ]
 
 
+def repair_vectors() -> list[Vector]:
+    """A fork that a repair settles, and repairs that settle nothing."""
+    other = an_entry(ROOM, AZURE, 1, ENTRY.digest, body=OTHER)
+
+    def accepted(reason: str, heads: Sequence[Entry]) -> Vector:
+        opening = _opening(CHAIN[2], reason, AZURE.identity, heads)
+        word = an_entry(ROOM, BIRCH, kind=Kind.REPAIR_ACCEPTED, about=[opening.digest], body={"by": None, "ally": "azure"})
+        return record([*CHAIN, other, opening, word])
+
+    settled = "A fork: azure's repair names the head of each history, and birch, the only other member, accepts it."
+    half = "birch accepts a repair that names two entries of one history and none of the other: the fork stays open."
+    restored = "What birch accepts as a repair says that it is a restore: the fork stays open."
+    both = [CHAIN[2], other]
+    return [
+        kept("fork-repaired", settled, accepted("repaired", both), "fork-pair"),
+        judged("repair-of-something-else", half, accepted("repaired", CHAIN[1:]), "fork-pair", against="azure"),
+        judged("repair-unknown", restored, accepted("restored", both), "fork-pair", against="azure"),
+    ]
+
+
 def word_vectors() -> list[Vector]:
     """What one ally says of another, and entries that leave the rules."""
     alleging = an_entry(ROOM, BIRCH, sees=[Seen("azure", 0, 1, b"x" * 32)])
@@ -119,17 +143,21 @@ def word_vectors() -> list[Vector]:
     tail, cut = "azure exports its chain to entry 1, and birch has seen entry 2.", record([*CHAIN[:2], seeing], holder="azure")
     alleged = "birch names a digest that is not at that place: its word alone, and nothing freezes."
     stripped = "The header names an officer's assertion, and none travels beside it."
+    unopened = "An epoch that nothing opens grows from entry 1, which is no head."
+    beside = an_entry(ROOM, AZURE, 2, CHAIN[1].digest, epoch=NOON)
     return [
         judged("fork-alleged", alleged, record([*CHAIN, alleging]), against="birch"),
         judged("export-tail-withheld", tail, cut, against="azure"),
+        kept("epoch-not-opened", unopened, record([*CHAIN, beside])),
         kept("sees-goes-back", "birch states to have seen less than before.", record([*CHAIN, seeing, less])),
         kept("body-not-nfc", "Text in another normal form.", record([ENTRY, not_nfc])),
         kept("assent-stripped", stripped, record([resigned(assent=b"a" * 32)]), "assent-missing"),
     ]
 
 
-def _opening(after: Entry, reason: str, identity: SignedIdentity) -> Entry:
-    body = ChainOpened(identity=identity, reason=reason, reads=(1,), branches=((0, after.header.seq, after.digest),))
+def _opening(after: Entry, reason: str, identity: SignedIdentity, heads: Sequence[Entry] = ()) -> Entry:
+    branches = tuple((head.header.epoch, head.header.seq, head.digest) for head in heads or [after])
+    body = ChainOpened(identity=identity, reason=reason, reads=(1,), branches=branches)
     content = cbor2.loads(write_body(body))
     return an_entry(ROOM, AZURE, after.header.seq + 1, after.digest, kind=Kind.CHAIN_OPENED, epoch=NOON, body=content)
 

@@ -10,6 +10,7 @@
     ├── StoreFailed      the disk did not take it: nothing of it was kept
     ├── NodeBusy         another process holds this node's directory
     └── LinkFailed       the ally's node did not answer, or not as agreed
+        └── LinkRefused  we read no more from it, and tell it why
 
 A message is a template and its parameters, so that one error reads in the language of whoever
 sees it. It says what happened and where; `hint` says what still holds and what to type next.
@@ -17,10 +18,86 @@ sees it. It says what happened and where; `hint` says what still holds and what 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import errno
+from collections.abc import Callable, Mapping
 
 Parameter = str | int | float | None
-SPOKEN = frozenset({"what", "stance", "act", "open"})  # parameters in katchi's own words, not quoted from the input
+Translate = Callable[[str], str]
+# Parameters in katchi's own words, not quoted from the input; "error" and "reason" where the catalogue has them.
+SPOKEN = frozenset({"what", "stance", "act", "open", "error", "reason"})
+
+
+def sayable(text: str) -> str:
+    """Return `text`: it is shown to people, so the catalogue has it (tools/catalogue.py)."""
+    return text
+
+
+OS_REASONS: Mapping[int, str] = {
+    errno.EACCES: sayable("Permission denied"),
+    errno.EPERM: sayable("Operation not permitted"),
+    errno.EADDRINUSE: sayable("Address already in use"),
+    errno.EADDRNOTAVAIL: sayable("Cannot assign requested address"),
+    errno.ECONNREFUSED: sayable("Connection refused"),
+    errno.ECONNRESET: sayable("Connection reset by peer"),
+    errno.ECONNABORTED: sayable("Connection aborted"),
+    errno.EPIPE: sayable("Broken pipe"),
+    errno.EDQUOT: sayable("Disk quota exceeded"),
+    errno.EEXIST: sayable("File exists"),
+    errno.EHOSTUNREACH: sayable("No route to host"),
+    errno.ENETUNREACH: sayable("Network is unreachable"),
+    errno.EIO: sayable("Input/output error"),
+    errno.EISDIR: sayable("Is a directory"),
+    errno.ENOTDIR: sayable("Not a directory"),
+    errno.ENOTEMPTY: sayable("Directory not empty"),
+    errno.EMFILE: sayable("Too many open files"),
+    errno.ENAMETOOLONG: sayable("File name too long"),
+    errno.ENOENT: sayable("No such file or directory"),
+    errno.ENOSPC: sayable("No space left on device"),
+    errno.EROFS: sayable("Read-only file system"),
+    errno.ETIMEDOUT: sayable("Connection timed out"),
+}
+
+# Numbered as each libc likes, so known by their words.
+RESOLVER_REASONS = (sayable("Name or service not known"), sayable("Temporary failure in name resolution"))
+
+
+def os_reason(error: OSError) -> str:
+    """Return why the system refused: in words that the catalogue has, else in the system's own."""
+    return OS_REASONS.get(error.errno or 0) or error.strerror or type(error).__name__
+
+
+class Sentence:
+    """A template of the catalogue and its parameters: what is said, in whatever language it is shown."""
+
+    __slots__ = ("parameters", "template")
+
+    def __init__(self, template: str, /, **parameters: Parameter) -> None:
+        self.template, self.parameters = template, parameters
+
+    @classmethod
+    def of(cls, error: KatchiError) -> Sentence:
+        """Return what an error says happened."""
+        return error.detail if isinstance(error, Unverified) else cls(error.message, **error.parameters)
+
+    def __str__(self) -> str:
+        return self.template.format(**self.parameters)
+
+    def __repr__(self) -> str:
+        return f"Sentence({str(self)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return str(self) == str(other) if isinstance(other, Sentence | str) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+    def said(self, translate: Translate) -> str:
+        """Return it in the language of `translate`."""
+        return translate(self.template).format(**_spoken(self.parameters, translate))
+
+
+def _spoken(parameters: Mapping[str, Parameter], translate: Translate) -> dict[str, Parameter]:
+    return {name: translate(value) if name in SPOKEN and isinstance(value, str) else value for name, value in parameters.items()}
 
 
 class KatchiError(Exception):
@@ -29,14 +106,15 @@ class KatchiError(Exception):
     Args:
         message: English template, a key of the catalogue, with {named} parameters.
         hint: English template of what to do next, with the same parameters.
+        field: name of the field of a command or form that is at fault, where one is; no part of the text.
         parameters: values quoted from the input; never a secret.
     """
 
     exit_status = 1
     http_status = 500
 
-    def __init__(self, message: str, *, hint: str = "", **parameters: Parameter) -> None:
-        self.message, self.hint_template, self.parameters = message, hint, parameters
+    def __init__(self, message: str, *, hint: str = "", field: str = "", **parameters: Parameter) -> None:
+        self.message, self.hint_template, self.field, self.parameters = message, hint, field, parameters
         super().__init__(message.format(**parameters))
 
     @property
@@ -44,10 +122,10 @@ class KatchiError(Exception):
         """What to do next, in English."""
         return self.hint_template.format(**self.parameters)
 
-    def said(self, translate: Callable[[str], str]) -> tuple[str, str]:
+    def said(self, translate: Translate) -> tuple[str, str]:
         """Return the message and its hint in the language of `translate`."""
         hint = translate(self.hint_template) if self.hint_template else ""
-        values = {name: translate(v) if name in SPOKEN and isinstance(v, str) else v for name, v in self.parameters.items()}
+        values = _spoken(self.parameters, translate)
         return translate(self.message).format(**values), hint.format(**values)
 
 
@@ -80,18 +158,25 @@ class Unverified(KatchiError):
 
     Args:
         reason: the name of the failure, as docs/spec/record.md lists it.
+        detail: English template of what does not hold, with {named} parameters.
     """
 
     exit_status, http_status = 5, 422
 
-    def __init__(self, reason: str, detail: str = "") -> None:
-        self.reason = reason
+    def __init__(self, reason: str, detail: str = "", **parameters: Parameter) -> None:
+        self.reason, self.detail = reason, Sentence(detail, **parameters)
         super().__init__(
             "does not verify ({reason}) {detail}",
             hint="docs/spec/record.md says what {reason} means. Nothing of it was taken over.",
             reason=reason,
-            detail=detail,
+            detail=str(self.detail),
         )
+
+    def said(self, translate: Translate) -> tuple[str, str]:
+        """Return the message and its hint in the language of `translate`."""
+        message, hint = translate(self.message), translate(self.hint_template)
+        detail = self.detail.said(translate) if self.detail.template else ""
+        return message.format(reason=translate(self.reason), detail=detail), hint.format(reason=self.reason)
 
 
 class RecordBroken(KatchiError):
@@ -116,3 +201,7 @@ class LinkFailed(KatchiError):
     """An ally's node, or our own running one, did not answer, or not as agreed."""
 
     exit_status, http_status = 9, 502
+
+
+class LinkRefused(LinkFailed):
+    """We read no more from an ally's node; the parameter `reason`, a token of docs/spec/link.md, is told to it."""

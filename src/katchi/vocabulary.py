@@ -30,6 +30,7 @@ class Kind(StrEnum):
     WORDS_SIGNED = "words.signed"
     ENDED = "consultation.ended"
     COULD_NOT_CONSULT = "consultation.could-not-consult"
+    DECISION_RECORDED = "decision.recorded"
     DELIVERED = "receipt.delivered"
     READ = "receipt.read"
     ESCALATED = "escalation.raised"
@@ -45,6 +46,7 @@ MESSAGES: Final = frozenset(
         Kind.WORDS_SIGNED,
         Kind.ENDED,
         Kind.COULD_NOT_CONSULT,
+        Kind.DECISION_RECORDED,
     }
 )
 # Get a checkpoint in the same batch, since they bind their author (RECORD.md rule 4).
@@ -130,6 +132,9 @@ WORDS: Final[dict[str, Word]] = {
     Kind.WORDS_SIGNED: Word("words signed", "문안 서명", "irrevocable; new words are a new proposal"),
     Kind.ENDED: Word("ended", "종료", "this ally ends its own part"),
     Kind.COULD_NOT_CONSULT: Word("could not consult", "협의 불가", "with the effort that was made, and the reason"),
+    Kind.DECISION_RECORDED: Word(
+        "decision recorded", "결정 기록", "what this ally says it decided, nationally and outside; it moves no stance"
+    ),
     Kind.DELIVERED: Word("delivered", "전달", "laid before the post on duty"),
     Kind.READ: Word("read", "열람"),
     Kind.ESCALATED: Word("escalation raised", "상급 직위 통보", "an unread message goes to the next post"),
@@ -172,6 +177,12 @@ WORDS: Final[dict[str, Word]] = {
     Receipt.ANSWERED: Word("answered", "회신"),
     "ally": Word("ally", "동맹국", "a government that runs a node"),
     "post": Word("post", "근무 직위", "a seat on duty that officers hold in shifts; messages go to posts"),
+    "duty": Word("duty", "당직", "the post before which a message is laid first, in a new node"),
+    "deputy": Word("deputy", "차석", "the next post, where the first has not read it in time"),
+    "principal": Word("principal", "책임자", "the last post, in a new node"),
+    "founded": Word("founded", "개설", "why a chain was opened: its author founded or joined the room"),
+    "restored": Word("restored", "복원", "why a chain was opened anew: after a restore"),
+    "repaired": Word("repaired", "복구", "why a chain was opened anew: a fork was settled"),
     "room": Word("room", "협의실", "a record shared by named allies, founded by a charter that all sign"),
     "charter": Word("charter", "협의실 헌장", "members, mode, hash and keys of a room; its digest is the room's id"),
     "entry": Word("entry", "기재", "one statement by one ally: header and body"),

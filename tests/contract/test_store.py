@@ -132,6 +132,12 @@ def test_an_awaited_body_is_listed_until_it_comes_and_is_then_part_of_its_entry(
     assert store.entry(CHAIN[1].digest).entry == CHAIN[1]
 
 
+def test_a_body_that_comes_later_brings_the_flags_of_its_entry(kept_by):
+    body = Body(CHAIN[1].digest, CHAIN[1].salt, CHAIN[1].body, ("clock-went-back", "body-not-nfc"))
+    store = kept_by(all_of([without_body(entry) for entry in CHAIN[:3]]), Batch(bodies=[body]))
+    assert [kept.flags for kept in store.entries(ROOM.id)] == [(), ("clock-went-back", "body-not-nfc"), ()]
+
+
 def test_a_body_may_come_in_the_batch_of_its_header(kept_by):
     body = Body(CHAIN[0].digest, CHAIN[0].salt, CHAIN[0].body)
     store = kept_by(Batch(entries=[a_kept(without_body(CHAIN[0]))], bodies=[body]))
@@ -144,6 +150,36 @@ def test_a_body_without_its_header_fails_and_nothing_of_its_batch_is_kept(kept_b
     with pytest.raises(StoreFailed, match="not held"):
         store.append(Batch(entries=[a_kept(CHAIN[1])], bodies=[Body(CHAIN[5].digest, b"s" * 32, b"")], facts={"local/x": b"1"}))
     assert (store.entry(CHAIN[1].digest), store.fact("local/x")) == (None, None)
+
+
+def opening(entry: Entry) -> Kept:
+    return a_kept(entry, opening=entry.digest)
+
+
+def test_recent_openings_are_newest_first_over_rooms_and_go_on_before_the_last_one_seen(kept_by):
+    store = kept_by(
+        Batch(entries=[opening(CHAIN[0]), a_kept(CHAIN[1], opening=CHAIN[0].digest), opening(ANSWERS[0])]),
+        Batch(entries=[opening(ELSEWHERE[0]), opening(CHAIN[2]), a_kept(CHAIN[3])]),
+    )
+
+    def found(rooms, before, limit):
+        return [kept.entry for kept in store.recent_openings(rooms, before, limit)]
+
+    assert found([ROOM.id], None, 10) == [CHAIN[2], ANSWERS[0], CHAIN[0]]
+    assert found([ROOM.id, OTHER_ROOM.id], None, 3) == [CHAIN[2], ELSEWHERE[0], ANSWERS[0]]
+    assert found([ROOM.id, OTHER_ROOM.id], ANSWERS[0].digest, 3) == [CHAIN[0]]
+    assert found([OTHER_ROOM.id], CHAIN[2].digest, 3) == [ELSEWHERE[0]]
+    assert found([ROOM.id], CHAIN[3].digest, 2) == [CHAIN[2], ANSWERS[0]]
+    assert found([ROOM.id], b"?" * 32, 3) == found([b"?" * 32], None, 3) == found([ROOM.id], CHAIN[0].digest, 3) == []
+
+
+def test_openings_between_two_digests_are_found_ascending_and_nothing_else_is(kept_by):
+    store = kept_by(Batch(entries=[*map(opening, CHAIN[:6]), *map(opening, ELSEWHERE), a_kept(ANSWERS[0])]))
+    digests = sorted(entry.digest for entry in (*CHAIN[:6], *ELSEWHERE))
+    assert store.openings_between(b"", b"\xff" * 48, 100) == digests
+    assert store.openings_between(digests[2], digests[5], 100) == digests[2:6]
+    assert store.openings_between(digests[2], digests[5], 2) == digests[2:4]
+    assert store.openings_between(ANSWERS[0].digest, ANSWERS[0].digest, 2) == []
 
 
 def test_statements_come_in_order_of_arrival_and_by_place(kept_by):
@@ -192,6 +228,26 @@ def test_facts_are_set_replaced_deleted_and_listed_by_prefix_in_order(kept_by):
     assert store.facts("local/") == {"local/b": b"", "local/합의": b"5"}
     assert list(store.facts("")) == ["", "derived/x", "local/b", "local/합의", "locality"]
     assert (store.fact("local/b"), store.fact("local/a"), store.fact("")) == (b"", None, b"6")
+
+
+def test_facts_from_a_key_on_stay_within_their_prefix_and_the_limit(kept_by):
+    facts = {"a/1": b"1", "a/2": b"2", "a/3": b"3", "b/1": b"4", "a": b"5"}
+    store = kept_by(Batch(facts=dict(facts)))
+    assert store.facts_from("a/", "", 2) == [("a/1", b"1"), ("a/2", b"2")]
+    assert store.facts_from("a/", "a/2", 9) == [("a/2", b"2"), ("a/3", b"3")]
+    assert store.facts_from("a/", "a/2\0", 9) == [("a/3", b"3")]
+    assert store.facts_from("a/", "b", 9) == store.facts_from("c", "", 9) == store.facts_from("a/", "", 0) == []
+    assert (store.first_fact("a/", "a/11"), store.first_fact("a/", "a/4")) == (b"2", None)
+
+
+def test_about_gives_only_the_kinds_that_are_asked_for(kept_by):
+    opening = CHAIN[2]
+    read = an_entry(ROOM, BIRCH, 5, ANSWERS[4].digest, kind="receipt.read")
+    kept = [a_kept(one, opening=opening.digest) for one in (opening, ANSWERS[0], read)]
+    store = kept_by(Batch(entries=kept))
+    assert store.about(opening.digest) == kept
+    assert store.about(opening.digest, ("receipt.read", "escalation.raised")) == kept[2:]
+    assert store.about(opening.digest, (opening.header.kind,)) == kept[:2]
 
 
 def test_keeping_the_same_again_changes_nothing(kept_by):

@@ -12,10 +12,10 @@ from katchi.consult import rules
 from katchi.consult.consultation import begun, evolve, folded
 from katchi.consult.crossing import crossed_pairs, in_causal_order
 from katchi.consult.rules import decide, is_agreed
-from katchi.consult.stances import NEXT, Standing
+from katchi.consult.stances import MOVES_NONE, NEXT, Standing, joint_status
 from katchi.errors import Refused
 from katchi.record.entry import Seen
-from katchi.testing.builders import a_room, an_ally, an_entry
+from katchi.testing.builders import NOON, a_room, an_ally, an_entry
 from katchi.vocabulary import MESSAGES, Kind, Stance
 
 ALLIES = tuple(an_ally(name) for name in ("azure", "birch", "cedar"))
@@ -83,6 +83,22 @@ def test_no_allys_act_changes_anothers_stance(entries, silent):
     assert {name: heard[name] for name in NAMES if name != silent} == {name: without[name] for name in NAMES if name != silent}
 
 
+@given(histories())
+def test_decisions_recorded_change_no_stance_no_status_and_no_flag_of_any_other_act(entries):
+    decisions = {entry.digest for entry in entries if entry.header.kind == Kind.DECISION_RECORDED}
+    heard = folded(OPENING, NAMES, entries)
+    without = folded(OPENING, NAMES, [entry for entry in entries if entry.digest not in decisions])
+    for name in NAMES:
+        one, other = heard.consultation.standings[name], without.consultation.standings[name]
+        assert (one.stance, one.signatures) == (other.stance, other.signatures)
+    assert heard.flags == without.flags
+
+    def status(view):
+        return joint_status(view.consultation.standings, view.consultation.proposals, lambda *_: True)
+
+    assert status(heard) is status(without)
+
+
 @given(histories(), st.sets(st.integers(0, 26)))
 def test_agreed_is_shown_if_and_only_if_every_member_signed_the_same_words(entries, uncovered):
     state = folded(OPENING, NAMES, entries).consultation
@@ -119,6 +135,14 @@ COMMANDS = {
     Kind.WORDS_SIGNED: rules.SignWords(consultation=OPENING.digest),
     Kind.ENDED: rules.End(consultation=OPENING.digest, reason="done"),
     Kind.COULD_NOT_CONSULT: rules.CouldNotConsult(consultation=OPENING.digest, effort="calls", reason="silence"),
+    Kind.DECISION_RECORDED: rules.RecordDecision(
+        consultation=OPENING.digest,
+        question="whether",
+        outcome="yes",
+        owner="the director",
+        reason="all agree",
+        deadline=NOON + 1,
+    ),
 }
 WORDS = an_entry(
     ROOM, ALLIES[1], 5, bytes(32), kind=Kind.WORDS_PROPOSED, about=(OPENING.digest,), body={"by": None, "words": {"en": "we go"}}
@@ -126,19 +150,19 @@ WORDS = an_entry(
 
 
 @pytest.mark.parametrize(("stance", "kind"), list(product(Stance, COMMANDS)))
-def test_decide_refuses_exactly_what_is_not_in_next(stance, kind):
+def test_decide_refuses_exactly_what_is_neither_in_next_nor_open_from_everywhere(stance, kind):
     state, _ = evolve(begun(OPENING, NAMES), WORDS)
     state.standings["azure"] = Standing(stance)
 
     def held(digest):
         return WORDS if digest == WORDS.digest else None
 
-    if (stance, kind) in NEXT:
-        act = decide(state, "azure", COMMANDS[kind], held, is_frozen=False)
+    if (stance, kind) in NEXT or kind in MOVES_NONE:
+        act = decide(state, "azure", COMMANDS[kind], held, is_frozen=False, now=NOON)
         assert act.kind is kind
     else:
         with pytest.raises(Refused, match="is not open to it") as refused:
-            decide(state, "azure", COMMANDS[kind], held, is_frozen=False)
+            decide(state, "azure", COMMANDS[kind], held, is_frozen=False, now=NOON)
         assert "Open to it now" in refused.value.hint
 
 
@@ -150,8 +174,8 @@ def test_what_we_may_do_depends_on_our_own_stance_alone(stance, others):
     state.standings.update(azure=Standing(stance), birch=Standing(others[0]), cedar=Standing(others[1]))
     for kind, command in COMMANDS.items():
         try:
-            decide(state, "azure", command, lambda _digest: WORDS, is_frozen=False)
+            decide(state, "azure", command, lambda _digest: WORDS, is_frozen=False, now=NOON)
         except Refused:
-            assert (stance, kind) not in NEXT
+            assert (stance, kind) not in NEXT and kind not in MOVES_NONE
         else:
-            assert (stance, kind) in NEXT
+            assert (stance, kind) in NEXT or kind in MOVES_NONE

@@ -160,7 +160,7 @@ class Wire:
         service = self.services[ally] = Service(
             directory,
             on_frame=lambda direction, _, frame: self.frames.append((ally, direction, frame)),
-            on_link=lambda _, event: self.events.append((ally, event)),
+            on_link=lambda _, error: self.events.append((ally, str(error))),
         )
         self._tasks[ally] = asyncio.create_task(service.run(link_port=0, host="127.0.0.1", on_ready=on_ready))
         async with asyncio.timeout(20):

@@ -5,6 +5,7 @@ The node attacked is the real machine (see attacker.py); what a bearer adds is i
 
 from __future__ import annotations
 
+import io
 import os
 import random
 import time
@@ -17,14 +18,22 @@ from attacker import Node, a_hello, a_pairing, a_real_ally, sent
 from katchi.consult import rules
 from katchi.errors import LinkFailed
 from katchi.link import frames as f
+from katchi.link.faults import last_frame
 from katchi.node.audit import audit_store
 from katchi.node.batch import CHUNK_SIZE
 from katchi.node.commands import KeepChunk, Pair
+from katchi.node.exporting import items_of
 from katchi.node.notices import Told
+from katchi.node.state import SharedView
+from katchi.node.views.link import link_views
 from katchi.record import merkle
+from katchi.record.bundle import write_bundle
 from katchi.record.canonical import encode
+from katchi.record.chain import BRANCHES_BESIDE_MAX
+from katchi.record.checkpoint import vouched_head
 from katchi.record.entry import Seen, sign_entry
 from katchi.record.suite import SHIPPED
+from katchi.record.unbundle import verify_bundle
 from katchi.testing.builders import NOON, SECOND, a_chain, a_checkpoint, a_countersignature, a_room, an_entry
 
 DAY_US = 86_400 * SECOND
@@ -54,8 +63,9 @@ def opened_by(room, ally, n=1, **first):
 def test_a_frame_before_hello(azure, birch, frame):
     node = Node(azure, birch)
     node.machine.connected("birch", node.now)
-    assert refused(node, "birch", frame) == "hello-missing"
-    assert node.said_to("birch") == []
+    with pytest.raises(LinkFailed, match="hello-missing") as failed:
+        node.take("birch", frame)
+    assert node.said_to("birch") == [] and last_frame(failed.value) is None
 
 
 @pytest.mark.parametrize("name", ["mode", "ally", "identity"])
@@ -63,20 +73,54 @@ def test_hello_of_another_mode_ally_or_identity(azure, birch, cedar, name):
     node = Node(azure, birch, cedar)
     node.machine.connected("birch", node.now)
     said = {"mode": "live", "ally": "cedar", "identity": cedar.fingerprint}
-    assert "birch" in refused(node, "birch", a_hello(birch, **{name: said[name]}))
+    assert refused(node, "birch", a_hello(birch, **{name: said[name]})) == ("other-mode" if name == "mode" else "other-identity")
     assert not node.machine.peers["birch"].is_up and node.said_to("birch") == []
+
+
+@pytest.mark.parametrize(
+    ("said", "reason", "words"),
+    [
+        ({"mode": "live"}, "other-mode", "another mode"),
+        ({"identity": NOTHING}, "other-identity", "another identity"),
+        ({"versions": (99,)}, "no-common-version", "no version"),
+    ],
+)
+def test_a_node_whose_hello_is_refused_is_told_why_and_shows_it_in_words(azure, birch, said, reason, words):
+    node, refused_one = Node(azure, birch), Node(birch, azure)
+    node.machine.connected("birch", node.now)
+    with pytest.raises(LinkFailed) as failed:
+        node.take("birch", a_hello(birch, **said))
+    last = last_frame(failed.value)
+    assert f.read_frame(last).reason == reason
+    refused_one.greet(azure)
+    with pytest.raises(LinkFailed, match=words) as told:
+        refused_one.take("azure", last)
+    assert last_frame(told.value) is None  # nothing is answered to a fault
+    for shown in (node, refused_one):
+        shown.keep()
+    assert link_views(node.machine.state, node.machine.peers)[0].ended.parameters["reason"] == reason
+    assert words in link_views(refused_one.machine.state, refused_one.machine.peers)[0].ended.message
+    refused_one.greet(azure)
+    assert link_views(refused_one.machine.state, refused_one.machine.peers)[0].ended is None
+
+
+def test_a_fault_for_a_reason_that_is_not_known_is_shown_as_it_came(azure, birch):
+    node = Node(azure, birch)
+    node.greet(birch)
+    with pytest.raises(LinkFailed, match="reads no more from us: full-moon we are out"):
+        node.take("birch", f.Fault("full-moon", "we are out"))
 
 
 def test_hello_of_another_paired_ally_whole(azure, birch, cedar):
     node = Node(azure, birch, cedar)
     node.machine.connected("birch", node.now)
-    assert "another identity" in refused(node, "birch", a_hello(cedar))
+    assert refused(node, "birch", a_hello(cedar)) == "other-identity"
 
 
 def test_hello_with_no_version_that_we_speak(azure, birch):
     node = Node(azure, birch)
     node.machine.connected("birch", node.now)
-    assert "no common version" in refused(node, "birch", a_hello(birch, versions=(99,)))
+    assert refused(node, "birch", a_hello(birch, versions=(99,))) == "no-common-version"
 
 
 # Rooms that are not shared.
@@ -259,6 +303,7 @@ def test_more_bytes_in_a_day_than_are_agreed(azure, birch, cedar):
         for _ in range(6):
             node.machine.receive("birch", frame, node.now)
     assert "bytes_a_day_max" in failed.value.hint
+    assert f.read_frame(last_frame(failed.value)).reason == "day-limit"
     node.machine.connected("birch", node.now)
     with pytest.raises(LinkFailed, match="more than 50000"):  # a new connection is no new day
         node.machine.receive("birch", f.write_frame(a_hello(birch)), node.now)
@@ -403,14 +448,34 @@ def test_two_histories_of_an_author(attacked, birch):
     assert not [s for s in node.store.statements(room.id) if (s.ally, s.by) == ("birch", "azure")]  # never countersigned
 
 
-def test_a_third_history_is_refused_before_it_fills_the_store(attacked, birch):
+def test_many_histories_are_refused_before_they_fill_the_store(attacked, birch):
     node, room = attacked.node, attacked.room
     chain = opened_by(room, birch, 2)
     node.take("birch", sent(room.id, chain))
     for number in range(5):
         node.take("birch", sent(room.id, [an_entry(room, birch, 1, chain[0].digest, body={"by": None, "text": f"{number}"})]))
-    assert len(node.machine.state.chain(room.id, "birch").branches) == 2
+    assert len(node.machine.state.chain(room.id, "birch").branches) == 1 + BRANCHES_BESIDE_MAX
     assert "fork-limit" in node.notices[-1].detail
+
+
+def test_histories_that_others_forge_leave_room_for_what_the_ally_itself_sends(azure, birch, cedar):
+    node, room = Node(azure, birch, cedar), a_room(azure, birch, cedar)
+    for ally in (birch, cedar):
+        node.greet(ally)
+    node.take("birch", f.CharterFrame(room.signed))
+    chain = opened_by(room, birch, 2)
+    node.take("birch", sent(room.id, chain))
+    for number in range(9):  # cedar stole birch's keys
+        forged = an_entry(room, birch, 1, chain[0].digest, body={"by": None, "text": f"{number}"})
+        node.take("cedar", sent(room.id, [forged, *a_chain(room, birch, 3, after=forged)]))
+    own = an_entry(room, birch, 1, chain[0].digest, body={"by": None, "text": "what birch says"})
+    node.take("cedar", sent(room.id, [own]))
+    assert node.store.entry(own.digest) is None
+    node.take("birch", sent(room.id, [own]))
+    assert node.store.entry(own.digest) is not None
+    assert len(node.machine.state.chain(room.id, "birch").branches) == 2 + BRANCHES_BESIDE_MAX
+    findings = [finding.reason for one in audit_store(node.store, SHIPPED).rooms for finding in one.findings]
+    assert findings == ["fork-pair"]
 
 
 def test_a_liar_who_countersigns_two_histories(attacked, birch):
@@ -423,6 +488,28 @@ def test_a_liar_who_countersigns_two_histories(attacked, birch):
     node.take("birch", f.Statements(room.id, (), (a_countersignature(room, birch, "azure", [other], checkpoint),)))
     assert node.notices[-1].told is Told.LIE and node.notices[-1].ally == "birch"
     assert node.machine.state.chain(room.id, "azure").newest.confirmed == {"birch": 1}
+    file = io.BytesIO()
+    write_bundle(file, items_of(node.store, [room]), node.ally.known, node.ally.signer, at=NOON)
+    file.seek(0)
+    report = verify_bundle(file, {node.ally.fingerprint, birch.fingerprint}, SHIPPED)
+    assert [(f.reason, f.against) for f in report.rooms[0].findings] == [("countersignature-two-histories", "birch")]
+
+
+def test_a_liar_who_countersigns_both_branches_of_a_fork_is_kept_on_both_and_each_is_sent_as_its_own(attacked, birch):
+    node, room = attacked.node, attacked.room
+    entries = [kept.entry for kept in node.store.run(room.id, "azure", 0, 0, 10, 10)]
+    other = an_entry(room, node.ally, kind="chain.opened", body={"by": None, "text": "by a thief of our keys"})
+    node.take("birch", sent(room.id, [other]))
+    for path in (entries, [other]):
+        counter = a_countersignature(room, birch, "azure", path, a_checkpoint(room, node.ally, path))
+        node.take("birch", f.Statements(room.id, (), (counter,)))
+        node.take("birch", f.Statements(room.id, (), (counter,)))
+    assert [branch.confirmed for branch in node.machine.state.chain(room.id, "azure").branches] == [{"birch": 1}, {"birch": 1}]
+    view = SharedView(node.machine.state)
+    heads = [vouched_head(view.countersignature(room.id, "azure", branch, "birch")) for branch in (0, 1)]
+    assert heads == [entries[0].digest, other.digest]
+    (report,) = [one for one in audit_store(node.store, SHIPPED, holder="azure").rooms if one.room == room.id]
+    assert [f.reason for f in report.findings] == ["countersignature-two-histories", "fork-pair"]
 
 
 def test_a_countersignature_for_what_does_not_exist(attacked, birch):

@@ -102,7 +102,7 @@ def test_a_key_is_in_no_error_log_or_output(node, tmp_path):
 @pytest.fixture
 def served(node):
     process = subprocess.Popen(
-        [sys.executable, "-m", "katchi.cli", "node", "serve", str(node.path), "--link-port", "0", "--json"],
+        [sys.executable, "-m", "katchi.cli", "node", "serve", str(node.path), "--link-port", "0", "--port", "0", "--json"],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )

@@ -181,3 +181,24 @@ def test_a_full_disk_tells_the_officer_and_loses_nothing_that_was_told():
     alliance.store("azure").is_full = False
     alliance.settle()
     check_in_the_end(alliance)
+
+
+def test_a_chunk_that_is_lost_is_asked_for_again_though_the_next_ones_come():
+    alliance = SimulatedAlliance(["azure", "birch"], seed=2)
+    opening = alliance.act("azure", rules.Open(subject="see the annex", room=alliance.room)).digest
+    long, lost = [], []
+
+    def lose(_sender, _receiver, data):
+        frame = f.read_frame(data)
+        if isinstance(frame, f.WantPaper) and frame.count > 1:
+            long.append(frame.root)
+        is_lost = not lost and isinstance(frame, f.ChunkFrame) and frame.root in long
+        lost.extend([frame] if is_lost else [])
+        return None if is_lost else data
+
+    alliance.world.tamper = lose
+    while not lost:
+        alliance.attach("azure", opening)
+        alliance.run(10)
+    alliance.settle()
+    check_in_the_end(alliance)

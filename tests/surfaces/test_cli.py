@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -123,6 +124,10 @@ ALONE = {  # good input for commands that need no ally; {} are filled from the d
     "consultation propose-words": "consultation propose-words {id} --en ours --ko 우리말 --node {node}",
     "consultation end": "consultation end {own} --reason done --node {node}",
     "consultation could-not-consult": "consultation could-not-consult {own} --effort calls --reason none --node {node}",
+    "consultation record-decision": (
+        "consultation record-decision {id} --question whether --option go --option wait --outcome go --owner director"
+        " --reason alike --due +2h --follow-up look --node {node}"
+    ),
     "record audit": "record audit {node}",
     "record export": "record export {node} --out {new}/seoul.katchi",
     "record show": "record show --node {node} --as-of -1s",
@@ -131,7 +136,7 @@ ALONE = {  # good input for commands that need no ally; {} are filled from the d
 }
 WITH_AN_ALLY = {  # run by the demo, and by the story of two nodes, below
     "demo",
-    "node pair", "node serve", "room found", "room join", "consultation acknowledge", "consultation sign-words", "record verify",
+    "node pair", "node serve", "officer link", "room found", "room join", "consultation acknowledge", "consultation sign-words", "record verify",
 }  # fmt: skip
 ELSEWHERE = {"record accept-repair"}  # test_durability.py: after a real fork
 
@@ -228,6 +233,7 @@ def test_options_after_two_hyphens_are_words_and_not_a_cry_for_help(katchi, desk
 
 # What is wrong.
 
+DECISION = "consultation record-decision {id} --question x --owner x --node {node}"
 BAD = {  # what is wrong: (words, the error's class)
     "missing directory": ("consultation list --node {none}", errors.NotFound),
     "not a node": ("node show {files}", errors.NotFound),
@@ -268,9 +274,19 @@ BAD = {  # what is wrong: (words, the error's class)
     "no such post": ("consultation open --subject x --post nobody --node {node}", errors.NotFound),
     "control characters": ("consultation state-position {id} --text a\x1b[2Jb --node {node}", errors.Malformed),
     "empty text": ("consultation state-position {id} --text= --node {node}", errors.Malformed),
+    "decision with an empty outcome": (DECISION + " --outcome= --reason x", errors.Malformed),
+    "decision with an empty option": (DECISION + " --outcome x --reason x --option=", errors.Malformed),
+    "decision without its reason": (DECISION + " --outcome x", errors.Malformed),
+    "decision of too many options": (DECISION + " --outcome x --reason x" + 17 * " --option x", errors.Malformed),
+    "decision due in the past": (DECISION + " --outcome x --reason x --due -1h", errors.Malformed),
+    "decision about nothing known": (
+        "consultation record-decision ffffffff --question x --outcome x --owner x --reason x --node {node}",
+        errors.NotFound,
+    ),
     "no words": ("consultation propose-words {id} --node {node}", errors.Malformed),
     "act that is not open": ("consultation acknowledge {id} --node {node}", errors.Refused),
     "nothing to sign": ("consultation sign-words {id} --node {node}", errors.Refused),
+    "sign-in to a node that is not running": ("officer link {node}", errors.LinkFailed),
     "no fork": ("record accept-repair USA --node {node}", errors.Refused),
     "room with a stranger": ("room found --with PRK --node {node}", errors.NotFound),
     "room with nobody": ("room found --node {node}", errors.Refused),
@@ -345,6 +361,22 @@ def test_two_consultations_that_an_id_may_mean_are_both_kept_apart(katchi, tmp_p
     assert f"'{twice}' is the beginning of {beginnings.count(twice)} ids" in told.err
 
 
+def test_the_list_shows_the_newest_fifty_and_says_that_there_are_more(katchi, tmp_path):
+    node = tmp_path / "node"
+    NodeDirectory.create(node, ally="KOR", mode="exercise")
+    with Office(node) as office:
+        written = office.submit(*(rules.Open(subject=f"matter {number}") for number in range(60)))
+    ids = [one.digest.hex() for one in written][::-1]
+
+    def listed(*words):
+        return [one["id"] for one in katchi("consultation", "list", "--node", node, "--json", *words).json]
+
+    assert (listed(), listed("--all"), listed("--limit", "3")) == (ids[:50], ids, ids[:3])
+    assert "--all" in katchi("consultation", "list", "--node", node).out
+    assert "--all" not in katchi("consultation", "list", "--node", node, "--limit", "60").out
+    assert katchi("consultation", "list", "--node", node, "--limit", "0").status == errors.Malformed.exit_status
+
+
 def test_a_node_that_another_process_writes_is_busy_to_commands_and_open_to_questions(katchi, desk):
     before = desk.record
     with NodeDirectory.open(desk.node).locked():
@@ -393,7 +425,7 @@ class Nodes:
         self.processes: list[subprocess.Popen[str]] = []
 
     def serve(self, name: str) -> None:
-        words = ("node", "serve", self.base / name, "--link-port", "0", "--json")
+        words = ("node", "serve", self.base / name, "--link-port", "0", "--port", "0", "--json")
         process = subprocess.Popen(
             [sys.executable, "-m", "katchi.cli", *map(str, words)],
             stdout=subprocess.PIPE,
@@ -455,6 +487,9 @@ def test_two_nodes_pair_found_a_room_consult_and_agree_by_commands_alone(katchi,
         answer("node", "pair", washington, base / "KOR.invitation", "--phrase", ours["fingerprint"])["compared"] == "fingerprint"
     )
     nodes.serve("seoul")
+    link = answer("officer", "link", seoul, "--post", "deputy")
+    assert link["post"] == "deputy" and link["url"].startswith("http://kor.localhost:")
+    assert katchi("officer", "link", seoul).out.splitlines()[0] != link["url"]
 
     room = answer("room", "found", "--with", "USA", "--title", "Consultative group", "--node", seoul)
     assert room["missing"] == ["USA"]
@@ -475,10 +510,27 @@ def test_two_nodes_pair_found_a_room_consult_and_agree_by_commands_alone(katchi,
     assert answer(*signed)["status"] == "agreed"
     assert katchi(*signed).status == errors.Refused.exit_status  # once only
     until(lambda: answer("consultation", "show", id, "--node", seoul)["status"] == "agreed")
+    answer("consultation", "state-position", id, "--text", "We go on.", "--node", washington)
+    until(lambda: answer("consultation", "show", id, "--node", seoul)["stances"]["USA"] == "position-stated")
+    recorded = answer(
+        *("consultation", "record-decision", id, "--question", "Whether to go on", "--option", "Go on", "--option", "Wait"),
+        *("--outcome", "Seoul goes on", "--owner", "The director", "--reason", "Words agreed", "--node", seoul),
+    )
+    assert recorded["status"] == "agreed" and recorded["stances"] == {"KOR": "words-signed", "USA": "position-stated"}
+    until(lambda: answer("consultation", "show", id, "--node", washington)["decisions"])
+    (decision,) = answer("consultation", "show", id, "--node", washington)["decisions"]
+    assert (decision["id"], decision["outcome"], decision["options"]) == (recorded["entry"], "Seoul goes on", ["Go on", "Wait"])
+    assert (decision["consulted"], decision["positions"]) == ({"USA": "position-stated"}, {"USA": "We go on."})
+    assert decision["lacking"] == [] and decision["seen"].keys() == {"USA"}
     until(lambda: all(link["waiting"] == 0 for link in answer("link", "status", "--node", seoul)))
 
     korean = as_process("consultation", "show", id, "--node", seoul, KATCHI_LANG="ko", PYTHONUTF8="1")
     assert korean.status == 0 and "합의  ·  합의 도출 협의" in korean.out and "문안 서명" in korean.out
+    assert re.search(r"KOR 측 결정 기록, .*\n  사안: Whether to go on\n  대안: Go on\n  대안: Wait\n", korean.out)
+    english = katchi("consultation", "show", id, "--node", seoul).out
+    assert re.search(
+        r"each side, as KOR states to have seen it:\n    KOR\n    USA +0/\d+ +position stated\n +We go on\.", english
+    )
 
     answer("record", "export", seoul, "--out", base / "seoul.katchi")
     trust = ("--trust", ours["fingerprint"], "--trust", hers["fingerprint"])
@@ -486,3 +538,14 @@ def test_two_nodes_pair_found_a_room_consult_and_agree_by_commands_alone(katchi,
     alone = katchi("record", "verify", base / "seoul.katchi", *trust[:2])
     assert (alone.status, alone.out) == (errors.NotTrusted.exit_status, "")
     assert all(answer("record", "audit", node)["sound"] for node in (seoul, washington))
+
+
+@pytest.mark.parametrize("words", ["--subject ' '", "--subject x --due 2020-01-01T00:00Z", "--subject x --post nobody"])
+def test_an_act_that_is_refused_keeps_nothing_of_its_papers(desk, words, katchi):
+    paper = desk.files / "plan.txt"
+    paper.write_text("a plan that is sent nowhere")
+    told = katchi("consultation", "open", *shlex.split(words), "--paper", paper, "--node", desk.node)
+    assert told.status != 0
+    reader = NodeDirectory.open(desk.node).reader()
+    assert reader.connection.execute("SELECT count(*) FROM chunk").fetchall() == [(0,)]
+    reader.close()

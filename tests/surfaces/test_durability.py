@@ -55,7 +55,18 @@ class Served:
 
     def start(self) -> int:
         """Serve; return the link's port."""
-        words = ("-m", "katchi.cli", "node", "serve", str(self.directory.path), "--link-port", str(self._link_port), "--json")
+        words = (
+            "-m",
+            "katchi.cli",
+            "node",
+            "serve",
+            str(self.directory.path),
+            "--link-port",
+            str(self._link_port),
+            "--port",
+            "0",
+            "--json",
+        )
         with self._log.open("ab") as log:
             self._process = subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE, stderr=log)
         assert self._process.stdout is not None

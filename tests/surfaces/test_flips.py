@@ -15,7 +15,7 @@ import apsw
 import msgspec
 import pytest
 
-from katchi.cli.papers import keep_papers
+from katchi.cli.papers import keep_papers, named_papers
 from katchi.cli.record import audit, export, verify
 from katchi.consult import rules
 from katchi.errors import KatchiError, Malformed, RecordBroken
@@ -41,8 +41,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> NodeDirectory:
     paper.write_bytes(b"a small paper of two lines\n" * 20)
     with Office(node.path) as office:
         room = bytes.fromhex(office.ask("resolve", of="room", id=None))
-        papers = keep_papers(office, room, [paper])
-        opening = office.submit(rules.Open(subject="one consultation", papers=papers))[0].digest or b""
+        command = rules.Open(subject="one consultation", papers=named_papers(office, room, [paper]))
+        keep_papers(office, room, command, [paper])
+        opening = office.submit(command)[0].digest or b""
         office.submit(rules.StatePosition(consultation=opening, text="입장"))
     return node
 

@@ -107,7 +107,17 @@ class Present:
 
     def serve(self) -> Process:
         return Process(
-            "-m", "katchi.cli", "node", "serve", self.path, "--link-port", 0, "--json", log=self.path.with_suffix(".log")
+            "-m",
+            "katchi.cli",
+            "node",
+            "serve",
+            self.path,
+            "--link-port",
+            0,
+            "--port",
+            0,
+            "--json",
+            log=self.path.with_suffix(".log"),
         )
 
     def give(self, command: NodeCommand) -> str:

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from katchi.consult import acts, rules
+from katchi.errors import RecordBroken
 from katchi.node import commands as cmd
 from katchi.node.audit import audit_store, read
 from katchi.node.batch import Batch
@@ -18,6 +19,7 @@ from katchi.record.bundle import write_bundle
 from katchi.record.chain import Chain
 from katchi.record.checking import Signature, checked_here
 from katchi.record.unbundle import verify_bundle
+from katchi.store import cores
 from katchi.store.cores import Cores
 from katchi.store.memory import MemoryStore
 from katchi.testing.alliance import SimulatedAlliance
@@ -75,7 +77,7 @@ def test_a_derived_chain_that_is_not_the_chain_regrown_is_named(alliance):
         altered = chain.with_branch(0, msgspec.structs.replace(branch, **change))
         report = audited(alliance, "azure", {key: msgspec.msgpack.encode(altered)})
         (finding,) = [finding for room in report.rooms for finding in room.findings]
-        assert finding.reason == "derived-differs" and next(iter(change)) in finding.what and "birch" in finding.where
+        assert finding.reason == "derived-differs" and next(iter(change)) in str(finding.what) and "birch" in str(finding.where)
     for lost in (None, b"\xc1"):
         assert not audited(alliance, "azure", {key: lost}).is_sound
 
@@ -141,3 +143,45 @@ def test_signatures_checked_on_all_cores_come_back_in_order_with_the_same_answer
     assert {holds for _, holds in expected} == {None, True, False}
     with Cores(1, SUITES) as check:
         assert list(check(jobs)) == expected
+
+
+@pytest.mark.parametrize("until", [0, 3, 512, 700])
+def test_a_store_that_breaks_off_has_all_before_it_judged_on_all_cores_as_here(until):
+    azure = an_ally("azure", suite="ed25519+mldsa65")
+    signature = Signature(azure.known, b"said", azure.signer.entry(b"said"))
+
+    def items():
+        yield from ((number, signature) for number in range(until))
+        raise RecordBroken("row {n} is broken", n=until)
+
+    with Cores(1, SUITES) as check:
+        for one in (check, checked_here):
+            judged = []
+            with pytest.raises(RecordBroken, match=f"row {until}"):
+                for item in one(items()):
+                    judged.append(item)
+            assert judged == [(number, True) for number in range(until)]
+
+
+def test_workers_are_started_only_where_there_is_much_to_check(monkeypatch):
+    monkeypatch.setattr(cores.os, "cpu_count", lambda: 2)
+    with cores.checking(cores.ENTRIES_MIN - 1, SUITES) as check:
+        assert check is checked_here
+    with cores.checking(cores.ENTRIES_MIN, SUITES) as check:
+        assert isinstance(check, Cores)
+    monkeypatch.setattr(cores.os, "cpu_count", lambda: 1)
+    with cores.checking(cores.ENTRIES_MIN, SUITES) as check:
+        assert check is checked_here
+
+
+def test_what_dead_workers_leave_undone_is_checked_all_the_same():
+    azure = an_ally("azure", suite="ed25519+mldsa65")
+    signed = azure.signer.entry(b"said")
+    jobs = [(number, Signature(azure.known, b"other" if number == 1500 else b"said", signed)) for number in range(3000)]
+    with Cores(1, SUITES) as check:
+        answers = check(jobs)
+        found = [next(answers)]
+        for process in list(check._pool._processes.values()):
+            process.kill()
+        found += answers
+    assert found == [(number, number != 1500) for number in range(3000)]

@@ -117,6 +117,24 @@ def test_a_string_that_is_put_together_while_running_is_named_as_unreadable(tool
     assert found_in(tool, "_(f'{n} entries')\n_(table[key])") == ["? f'{n} entries'", "? table[key]"]
 
 
+def test_strings_in_a_template_are_found_wherever_they_stand_and_what_is_no_literal_is_named(tool, monkeypatch, tmp_path):
+    monkeypatch.setattr(tool, "ROOT", tmp_path)
+    page = tmp_path / "page.html"
+    lines = (
+        """{# _("not shown") #}<p title="{{ _('said \\"so\\"') }}">{% if _("one") == x %}{% endif %}""",
+        """{{ _("{n} left").format(n=1) | upper }}{% call a(_("two") if x""",
+        """else _("three")) %}{{ _("four" if x else "five") }}{% endcall %}""",
+        """{% for name in (("/", _("six")),) %}{{ said(name) }} _("plain text") {{ _(name) }}{% endfor %}""",
+    )
+    page.write_text("\n".join(lines), encoding="utf-8")
+    found = list(tool.in_template(page))
+    assert sorted(one.text for one in found if isinstance(one, tool.Shown)) == sorted(
+        ['said "so"', "one", "{n} left", "two", "three", "four", "five", "six"]
+    )
+    (unreadable,) = (one for one in found if isinstance(one, tool.Unreadable))
+    assert unreadable.place == "page.html:4"
+
+
 def test_updating_keeps_translations_adds_what_is_new_and_guesses_nothing(tool):
     old = Catalog(locale="ko", fuzzy=False)
     old.add("kept", "보존")

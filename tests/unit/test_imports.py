@@ -21,14 +21,18 @@ PURE = {
     "link": WORDS | {"record"},
     "node": WORDS | {"record", "consult", "link"},
     "rehearse": WORDS | {"record", "consult", "link", "node"},
+    "simulate": WORDS,
 }
-INSIDE = set(PURE) - {"rehearse"}
+INSIDE = set(PURE) - {"rehearse", "simulate"}
 SHELL = {
     "language": set(),
     "bearer": WORDS | {"record"},
     "store": WORDS | {"record", "consult", "node"},
     "serve": INSIDE | {"store", "bearer"},
-    "cli": INSIDE | {"language", "store", "serve", "demo", "rehearse"},
+    "offline": WORDS | {"language", "record"},
+    "formats": WORDS | {"simulate"},
+    "web": INSIDE | {"language", "serve"},
+    "cli": INSIDE | {"language", "store", "serve", "offline", "web", "demo", "rehearse", "simulate", "formats"},
     "demo": INSIDE | {"language", "store", "serve", "cli"},
     "testing": INSIDE | {"rehearse", "store", "bearer", "serve"},
 }
@@ -40,8 +44,10 @@ OUTSIDE = {
     "math", "msgspec", "operator", "re", "string", "typing", "unicodedata",
 }  # fmt: skip
 OUTSIDE_OF = {
+    "errors": OUTSIDE | {"errno"},  # the numbers by which a system names its reasons
     "record": OUTSIDE | {"cryptography"},  # verifies signatures; the signer is a port
     "rehearse": OUTSIDE | {"random"},  # `Random(seed)` only, below
+    "simulate": OUTSIDE | {"fractions", "numpy", "scipy"},
 }
 DOES_IO = {"open", "print", "input", "exec", "eval", "__import__"}
 

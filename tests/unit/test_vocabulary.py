@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from enum import Enum
+from importlib import import_module
+from pkgutil import iter_modules
+from types import ModuleType
 from typing import get_args
 
 import msgspec
@@ -19,6 +22,8 @@ from katchi.link import frames
 from katchi.node import commands
 from katchi.record.fields import Mode
 from katchi.serve.invitation import Compared
+from katchi.web import api
+from katchi.web.api import acts as api_acts
 
 TOKENS = [
     *(kind.value for kind in v.Kind),
@@ -66,6 +71,10 @@ def test_the_command_line_takes_exactly_the_forms_and_precedences_of_the_vocabul
     assert set(get_args(options.PrecedenceWord)) == {precedence.name.lower() for precedence in v.Precedence}
 
 
+def test_the_api_takes_exactly_the_precedences_of_the_vocabulary():
+    assert set(get_args(api_acts.PrecedenceWord)) == {precedence.name.lower() for precedence in v.Precedence}
+
+
 def test_an_unknown_token_is_shown_as_it_is():
     assert v.word("novel.kind", "ko") == "novel.kind"
 
@@ -97,6 +106,15 @@ def names_of_commands() -> Iterator[str]:
                 yield from (name for argument in app_or_command.assemble_argument_collection() for name in argument.names)
 
 
+def modules_of_the_api() -> list[ModuleType]:
+    return [import_module(f"{api.__name__}.{found.name}") for found in iter_modules(api.__path__)]
+
+
+def addresses_of_the_api() -> list[str]:
+    handlers = [handler for module in modules_of_the_api() for handler in getattr(module, "HANDLERS", ())]
+    return [word for handler in handlers for path in handler.paths for word in path.split("/") if word]
+
+
 def parts(name: str) -> list[str]:
     """Return the words of a name: of snake_case, CamelCase, a token or a phrase."""
     return re.findall("[A-Za-z][a-z]*", re.sub("([a-z])([A-Z])", r"\1 \2", name.replace("_", " ")).lower())
@@ -110,7 +128,8 @@ def test_nothing_that_can_be_said_or_sent_approves_orders_or_releases_anything()
     names = [
         *names_of_vocabulary(),
         *(kind.value for kind in v.Kind),
-        *names_of_structs(acts, rules, commands, frames),
+        *names_of_structs(acts, rules, commands, frames, *modules_of_the_api()),
+        *addresses_of_the_api(),
         *names_of_commands(),
     ]
     assert len(names) > 400

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final, Literal
 
 from katchi.bearer.stream import TlsStream
-from katchi.errors import LinkFailed, Malformed
+from katchi.errors import LinkFailed, Malformed, os_reason
 
 LENGTH_SIZE: Final = 4
 
@@ -159,7 +159,7 @@ class Connection:
             hint="What was written is kept and will be sent again on the next connection.",
             ally=self.ally,
             address=self.address,
-            reason=getattr(error, "reason", None) or error.strerror or type(error).__name__,
+            reason=getattr(error, "reason", None) or os_reason(error),
         )
 
     def _ended_inside(self) -> LinkFailed:

@@ -19,7 +19,7 @@ from typing import Final, Self
 from katchi.bearer.certificate import CertificatePaths, check_der, pin, read_der
 from katchi.bearer.connection import Connection, Tap
 from katchi.bearer.stream import READ_SIZE, TlsStream
-from katchi.errors import LinkFailed, Malformed, NotTrusted, Refused
+from katchi.errors import LinkFailed, Malformed, NotTrusted, Refused, os_reason
 
 PINS_MAX: Final = 2  # the old certificate and the new, during a change-over
 CONNECTIONS_MAX: Final = 8  # per ally that calls us; a redial after a silent cut meets its own ghost
@@ -133,7 +133,7 @@ class TlsBearer:
                 hint="Choose another port, or end the process that holds this one.",
                 host=host,
                 port=port,
-                reason=error.strerror,
+                reason=os_reason(error),
             ) from error
         self._servers.append(server)
         return int(server.sockets[0].getsockname()[1])
@@ -248,7 +248,7 @@ class TlsBearer:
                 "the key {path} cannot be read, or is not the certificate's ({reason})",
                 hint="Restore both files from one backup.",
                 path=str(self._paths.key),
-                reason=getattr(error, "reason", None) or error.strerror,
+                reason=getattr(error, "reason", None) or os_reason(error),
             ) from None
         for der in anchors:
             context.load_verify_locations(cadata=der)
@@ -286,7 +286,7 @@ def _unanswered(ally: str, address: str, error: OSError, waited_s: float) -> Lin
         hint="Check host and port, and that their node runs. It will be tried again.",
         ally=ally,
         address=address,
-        reason=error.strerror or str(error),
+        reason=os_reason(error),
     )
 
 

@@ -26,6 +26,8 @@ NOUNS = {
     "consultation": _("Open a consultation, answer, state positions, agree words."),
     "record": _("Audit, export, verify and read the record."),
     "link": _("How the link to each ally stands."),
+    "officer": _("Sign officers in to this node's pages."),
+    "game": _("Decisions that interact: what is stable, how stable, and over which ranges."),
     "demo": _("Two or three nodes on this computer consult while the link is cut; checks itself."),
     "faults": _("Simulated alliances under random and planted faults, by seed."),
 }

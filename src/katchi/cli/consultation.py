@@ -1,30 +1,36 @@
-"""`katchi consultation`: the acts of a consultation, and how it stands."""
+"""`katchi consultation`: the acts of a consultation. How it stands is shown by timeline.py."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from katchi.cli.options import ByOption, JsonOption, MarkingOption, NodeOption, PostOption, PrecedenceOption
-from katchi.cli.papers import keep_papers
-from katchi.cli.speech import _, clock, said, say, say_json, time_of
+from katchi.cli import timeline
+from katchi.cli.options import (
+    ByOption,
+    ConsultationArgument,
+    JsonOption,
+    MarkingOption,
+    NodeOption,
+    PostOption,
+    PrecedenceOption,
+)
+from katchi.cli.papers import keep_papers, named_papers
+from katchi.cli.speech import _, said, say, say_json
 from katchi.consult import rules
 from katchi.errors import Malformed
-from katchi.node.commands import MarkRead
-from katchi.serve.clock import now_us
+from katchi.serve.clock import now_us, time_of
 from katchi.serve.office import Office
-from katchi.vocabulary import MESSAGES, Form, Precedence
+from katchi.vocabulary import Form, Precedence
 
 app = App(name="consultation", help=_("Open a consultation, answer, state positions, agree words."))
 
-Id = Annotated[str, Parameter(help=_("The consultation's id, or its beginning."))]
 PaperOption = Annotated[
     list[Path] | None, Parameter(name="--paper", negative="", help=_("A document to attach, to 64 MiB; may be given again."))
 ]
 FormWord = Literal["exchange-of-views", "notice-of-decision", "towards-consensus"]
-DEFAULT_MARKING = "UNCLASSIFIED"
 
 
 @app.command(
@@ -43,7 +49,7 @@ def open_(
     citing: Annotated[str | None, Parameter(help=_("The commitment it rests on, by its words."))] = None,
     paper: PaperOption = None,
     precedence: PrecedenceOption = "priority",
-    marking: MarkingOption = DEFAULT_MARKING,
+    marking: MarkingOption = None,
     post: PostOption = None,
     by: ByOption = None,
     json: JsonOption = False,
@@ -56,103 +62,25 @@ def open_(
             form=Form(form),
             due=time_of(due, now=now_us()) if due else None,
             citing=citing,
-            papers=keep_papers(office, room_id, paper or []),
+            papers=named_papers(office, room_id, paper or []),
             precedence=Precedence[precedence.upper()],
             marking=marking,
             post=post,
             by=by,
         )
+        keep_papers(office, room_id, command, paper or [])
         _done(office, command, json)
 
 
-@app.command(name="list", help=_("Show all consultations.") + "\n\n" + _("Example: katchi consultation list --node seoul"))
-def list_(*, node: NodeOption, json: JsonOption = False) -> None:
-    with Office(node) as office:
-        consultations = office.ask("consultations")
-    if json:
-        say_json(consultations)
-        return
-    for one in consultations:
-        stances = "  ".join(f"{ally}: {said(stance)}" for ally, stance in one["stances"].items())
-        unread = _("  {n} unread").format(n=one["unread"]) if one["unread"] else ""
-        say(f"{one['id'][:12]}  {said(one['status'])}  {clock(one['opened_at'])}  {one['subject']}{unread}")
-        say(f"              {stances}")
-
-
-@app.command(
+app.command(
+    name="list", help=_("Show consultations, newest first.") + "\n\n" + _("Example: katchi consultation list --node seoul")
+)(timeline.list_)
+app.command(
     name="show",
     help=_("Show a consultation whole: stances, words, timeline with receipts. A running node notes its messages as read.")
     + "\n\n"
     + _("Example: katchi consultation show 3fa9c1 --node seoul"),
-)
-def show(
-    consultation: Id,
-    /,
-    *,
-    node: NodeOption,
-    post: PostOption = None,
-    by: ByOption = None,
-    json: JsonOption = False,
-) -> None:
-    with Office(node) as office:
-        view = office.ask("consultation", id=consultation)
-        if office.is_running and view["unread"]:
-            own = office.directory.identity.identity.ally
-            messages = [bytes.fromhex(e["id"]) for e in view["timeline"] if e["ally"] != own and e["kind"] in MESSAGES]
-            office.submit(MarkRead(consultation=bytes.fromhex(view["id"]), messages=tuple(messages), post=post, by=by))
-    if json:
-        say_json(view)
-        return
-    _say_consultation(view)
-
-
-def _say_consultation(view: dict[str, Any]) -> None:
-    say(view["subject"])
-    say(f"{said(view['status'])}  ·  {said(view['form'])}  ·  {said(Precedence(view['precedence']).name.lower())}")
-    say(_("id {id}").format(id=view["id"]))
-    if view["due"]:
-        say(_("due by {time}").format(time=clock(view["due"])))
-    if view["citing"]:
-        say(_("citing: {words}").format(words=view["citing"]))
-    for ally, stance in view["stances"].items():
-        say(f"  {ally:8} {said(stance)}")
-    for proposal in view["proposals"]:
-        say(
-            _("Words proposed by {ally} ({id}), signed by: {signed}").format(
-                ally=proposal["by"], id=proposal["id"][:12], signed=", ".join(proposal["signed_by"]) or "-"
-            )
-        )
-        for tongue, text in proposal["words"].items():
-            say(f"  [{tongue}] {text}")
-        for ally in proposal["unconfirmed"]:
-            say("  " + said("agreed here; not yet confirmed that {ally} holds it").format(ally=ally))
-    for entry in view["timeline"]:
-        _say_entry(entry)
-
-
-def _say_entry(entry: dict[str, Any]) -> None:
-    marks = [said("crossed")] * bool(entry["crossed"]) + [said(flag) for flag in entry["flags"]]
-    strength = (
-        _("confirmed by {allies}").format(allies=", ".join(entry["confirmed_by"]))
-        if entry["confirmed_by"]
-        else (_("covered") if entry["covered"] else _("signed"))
-    )
-    body = entry["body"] or {}
-    text = next((body[name] for name in ("subject", "text", "reason") if body.get(name)), "")
-    line = f"{clock(entry['at'])}  {entry['place']:12} {said(entry['kind'])}  [{strength}]"
-    say(line + "".join(f"  <{mark}>" for mark in marks))
-    if text:
-        say(f"      {text}")
-    for paper in body.get("papers") or []:
-        say("      " + _("paper: {name}, {size} bytes").format(name=paper["name"], size=paper["size"]))
-    for receipt in entry["receipts"]:
-        facts = [
-            f"{said(name)} {clock(receipt[name], with_date=False)}"
-            for name in ("sent", "received", "delivered", "read", "answered")
-            if receipt[name]
-        ]
-        if facts:
-            say(f"      {receipt['ally']}: " + ", ".join(facts))
+)(timeline.show)
 
 
 @app.command(
@@ -162,13 +90,13 @@ def _say_entry(entry: dict[str, Any]) -> None:
     + _("Example: katchi consultation acknowledge 3fa9c1 --node washington"),
 )
 def acknowledge(
-    consultation: Id,
+    consultation: ConsultationArgument,
     /,
     *,
     node: NodeOption,
     text: Annotated[str | None, Parameter(help=_("A word with it, if any."))] = None,
     precedence: PrecedenceOption = "priority",
-    marking: MarkingOption = DEFAULT_MARKING,
+    marking: MarkingOption = None,
     post: PostOption = None,
     by: ByOption = None,
     json: JsonOption = False,
@@ -192,14 +120,14 @@ def acknowledge(
     + _('Example: katchi consultation state-position 3fa9c1 --text "We assess ..." --node seoul'),
 )
 def state_position(
-    consultation: Id,
+    consultation: ConsultationArgument,
     /,
     *,
     text: Annotated[str, Parameter(help=_("The position."))],
     node: NodeOption,
     paper: PaperOption = None,
     precedence: PrecedenceOption = "priority",
-    marking: MarkingOption = DEFAULT_MARKING,
+    marking: MarkingOption = None,
     post: PostOption = None,
     by: ByOption = None,
     json: JsonOption = False,
@@ -210,12 +138,13 @@ def state_position(
         command = rules.StatePosition(
             consultation=opening,
             text=text,
-            papers=keep_papers(office, room, paper or []),
+            papers=named_papers(office, room, paper or []),
             precedence=Precedence[precedence.upper()],
             marking=marking,
             post=post,
             by=by,
         )
+        keep_papers(office, room, command, paper or [])
         _done(office, command, json)
 
 
@@ -226,14 +155,14 @@ def state_position(
     + _('Example: katchi consultation propose-words 3fa9c1 --en "Both sides ..." --ko "양측은 ..." --node seoul'),
 )
 def propose_words(
-    consultation: Id,
+    consultation: ConsultationArgument,
     /,
     *,
     node: NodeOption,
     en: Annotated[str | None, Parameter(help=_("The words in English."))] = None,
     ko: Annotated[str | None, Parameter(help=_("The words in Korean."))] = None,
     precedence: PrecedenceOption = "priority",
-    marking: MarkingOption = DEFAULT_MARKING,
+    marking: MarkingOption = None,
     post: PostOption = None,
     by: ByOption = None,
     json: JsonOption = False,
@@ -260,7 +189,7 @@ def propose_words(
     + _("Example: katchi consultation sign-words 3fa9c1 --node seoul"),
 )
 def sign_words(
-    consultation: Id,
+    consultation: ConsultationArgument,
     /,
     *,
     node: NodeOption,
@@ -268,7 +197,7 @@ def sign_words(
         str | None, Parameter(help=_("Which words, by their id; not needed where there is one proposal."))
     ] = None,
     precedence: PrecedenceOption = "priority",
-    marking: MarkingOption = DEFAULT_MARKING,
+    marking: MarkingOption = None,
     post: PostOption = None,
     by: ByOption = None,
     json: JsonOption = False,
@@ -289,13 +218,13 @@ def sign_words(
     + _('Example: katchi consultation end 3fa9c1 --reason "Words agreed." --node seoul'),
 )
 def end(
-    consultation: Id,
+    consultation: ConsultationArgument,
     /,
     *,
     reason: Annotated[str, Parameter(help=_("Why it ends."))],
     node: NodeOption,
     precedence: PrecedenceOption = "routine",
-    marking: MarkingOption = DEFAULT_MARKING,
+    marking: MarkingOption = None,
     post: PostOption = None,
     by: ByOption = None,
     json: JsonOption = False,
@@ -319,14 +248,14 @@ def end(
     + _('Example: katchi consultation could-not-consult 3fa9c1 --effort "Three calls" --reason "No answer" --node seoul'),
 )
 def could_not_consult(
-    consultation: Id,
+    consultation: ConsultationArgument,
     /,
     *,
     effort: Annotated[str, Parameter(help=_("What was tried."))],
     reason: Annotated[str, Parameter(help=_("Why it was not possible."))],
     node: NodeOption,
     precedence: PrecedenceOption = "priority",
-    marking: MarkingOption = DEFAULT_MARKING,
+    marking: MarkingOption = None,
     post: PostOption = None,
     by: ByOption = None,
     json: JsonOption = False,
@@ -344,15 +273,63 @@ def could_not_consult(
         _done(office, command, json)
 
 
+@app.command(
+    name="record-decision",
+    help=_("Record what this government decided, by itself and elsewhere, after consulting. It moves nobody's stance.")
+    + "\n\n"
+    + _(
+        'Example: katchi consultation record-decision 3fa9c1 --question "Whether to raise the watch" '
+        '--outcome "The watch is raised" --owner "Director of the watch" --reason "Both sides assess alike" --node seoul'
+    ),
+)
+def record_decision(
+    consultation: ConsultationArgument,
+    /,
+    *,
+    question: Annotated[str, Parameter(help=_("What was to be decided."))],
+    outcome: Annotated[str, Parameter(help=_("What was decided."))],
+    owner: Annotated[str, Parameter(help=_("Who sees to it, to 200 letters."))],
+    reason: Annotated[str, Parameter(help=_("Why it was decided so."))],
+    node: NodeOption,
+    option: Annotated[
+        list[str] | None,
+        Parameter(name="--option", negative="", help=_("One of up to 16 options that were weighed; may be given again.")),
+    ] = None,
+    due: Annotated[str | None, Parameter(allow_leading_hyphen=True, help=_("By when: a time with its zone, or +2h."))] = None,
+    follow_up: Annotated[str | None, Parameter(help=_("What is to follow."))] = None,
+    precedence: PrecedenceOption = "priority",
+    marking: MarkingOption = None,
+    post: PostOption = None,
+    by: ByOption = None,
+    json: JsonOption = False,
+) -> None:
+    with Office(node) as office:
+        command = rules.RecordDecision(
+            consultation=_opening(office, consultation),
+            question=question,
+            options=tuple(option or ()),
+            outcome=outcome,
+            owner=owner,
+            reason=reason,
+            deadline=time_of(due, now=now_us()) if due else None,
+            follow_up=follow_up,
+            precedence=Precedence[precedence.upper()],
+            marking=marking,
+            post=post,
+            by=by,
+        )
+        _done(office, command, json)
+
+
 def _opening(office: Office, beginning: str) -> bytes:
     return bytes.fromhex(office.ask("resolve", id=beginning))
 
 
-def _done(office: Office, command: rules.Command, json: bool) -> None:
+def _done(office: Office, command: rules.Open | rules.ConsultationCommand, json: bool) -> None:
     """Give the command; say what was kept, and how the consultation stands."""
-    (written,) = office.submit(command)  # type: ignore[arg-type]
+    (written,) = office.submit(command)
     entry = (written.digest or b"").hex()
-    opening = entry if isinstance(command, rules.Open) else command.consultation.hex()  # type: ignore[attr-defined]
+    opening = entry if isinstance(command, rules.Open) else command.consultation.hex()
     view = office.ask("consultation", id=opening)
     if json:
         said_json = {

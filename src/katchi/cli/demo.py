@@ -13,8 +13,9 @@ import msgspec
 from cyclopts import App, Parameter
 
 from katchi.cli import help
-from katchi.cli.speech import LANGUAGE, _, say_json, tell
+from katchi.cli.speech import LANGUAGE, _, say, say_json, tell
 from katchi.consult.acts import PAPER_SIZE_MAX
+from katchi.demo.scene import CAPITALS
 from katchi.demo.stage import Stage
 from katchi.demo.story import Outcome, Story, Told
 from katchi.errors import Malformed, NotFound
@@ -25,13 +26,15 @@ app = App(
     + "\n\n"
     + _("Example: katchi demo --headless --allies KOR,USA"),
 )
-CAPITALS = {"KOR": ("Seoul", "서울"), "USA": ("Washington", "워싱턴")}
+RUN_FILE = Path("katchi-demo.html")
 
 
 @app.default
 def demo(
     *,
-    headless: Annotated[bool, Parameter(negative="", help=_("In this terminal only, without opening pages."))] = False,
+    headless: Annotated[bool, Parameter(negative="", help=_("In this terminal only, at full speed, without pages."))] = False,
+    out: Annotated[Path, Parameter(help=_("The file that shows the run to people who install nothing."))] = RUN_FILE,
+    stay: Annotated[float | None, Parameter(help=_("End so many seconds after the story; on Ctrl-C if not given."))] = None,
     paper: Annotated[
         list[Path] | None, Parameter(negative="", help=_("A document to attach, to 64 MiB; may be given again."))
     ] = None,
@@ -52,16 +55,28 @@ def demo(
     directory = keep or Path(tempfile.mkdtemp(prefix="katchi-demo-"))
     directory.mkdir(parents=True, exist_ok=True)
     teller = _Quiet() if json else _Console(names)
+
+    def close(outcome: Outcome) -> None:
+        if json:
+            say_json(msgspec.to_builtins(outcome))
+        else:
+            teller.close(outcome)
+        sys.stdout.flush()
+
     try:
         with Stage(directory, names) as stage:
-            outcome = Story(stage, teller.told, LANGUAGE).run(paper or [])
+            if headless:
+                outcome = Story(stage, teller.told, LANGUAGE).run(paper or [])
+                close(outcome)
+            else:
+                from katchi.demo.performance import perform
+
+                outcome = perform(
+                    stage, teller.told, close, tell if json else say, LANGUAGE, papers=paper or [], out=out, stay_s=stay
+                )
     finally:
         if keep is None:
             shutil.rmtree(directory, ignore_errors=True)
-    if json:
-        say_json(msgspec.to_builtins(outcome))
-    else:
-        teller.close(outcome)
     return 0 if outcome.is_good else 1
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 from cyclopts import App
 
 from katchi.cli.options import JsonOption, NodeOption
-from katchi.cli.speech import _, clock, said, say, say_json, tell
+from katchi.cli.speech import _, clock, said, said_error, say, say_json, tell
+from katchi.serve.control import Failure, error_of
 from katchi.serve.office import Office
 
 app = App(name="link", help=_("How the link to each ally stands."))
@@ -16,6 +18,10 @@ def status(*, node: NodeOption, json: JsonOption = False) -> None:
     with Office(node) as office:
         links = office.ask("link")
         is_running = office.is_running
+    for link in links:
+        if link["ended"] is not None:
+            message, hint = said_error(error_of(msgspec.convert(link["ended"], Failure)))
+            link["ended"] = {"message": message, "hint": hint}
     if json:
         say_json(links)
         return
@@ -32,5 +38,8 @@ def status(*, node: NodeOption, json: JsonOption = False) -> None:
         if link["compared"] == "not compared":
             details.append(said("not compared"))
         say(f"{link['ally']}  {state}  " + ", ".join(details))
+        if link["ended"] is not None:
+            say(f"    {link['ended']['message']}")
+            say(f"    {link['ended']['hint']}")
         for room, length in link["equal_to"].items():
             say("    " + _("{room}: confirmed to hold our entries to {n}").format(room=room[:12], n=length))

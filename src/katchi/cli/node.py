@@ -10,8 +10,8 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from katchi.cli.options import JsonOption, NodeArgument
-from katchi.cli.speech import _, clock, said, say, say_json, tell
-from katchi.errors import Malformed
+from katchi.cli.speech import _, clock, said, said_error, say, say_json, spoken, tell
+from katchi.errors import KatchiError, Malformed, os_reason
 from katchi.node.commands import Pair
 from katchi.node.notices import Notice, Told
 from katchi.record.identity import phrase
@@ -70,7 +70,7 @@ def invite(
         write_invitation(out, node.invitation(address=address))
     except OSError as error:
         raise Malformed(
-            "cannot write {path}: {error}", hint="Name a file that can be written.", path=str(out), error=error.strerror or ""
+            "cannot write {path}: {error}", hint="Name a file that can be written.", path=str(out), error=os_reason(error)
         ) from None
     own = node.own()
     if json:
@@ -149,6 +149,27 @@ def show(directory: NodeArgument, /, *, json: JsonOption = False) -> None:
         say(_("paired with {ally}: {how}").format(ally=link["ally"], how=said(link["compared"])))
 
 
+_TOLD = {
+    Told.MESSAGE: _("message"),
+    Told.ESCALATED: _("escalated"),
+    Told.REFUSED: _("refused"),
+    Told.FORK: _("fork"),
+    Told.LIE: _("lie"),
+    Told.PAPER: _("paper"),
+    Told.ROOM: _("room"),
+    Told.LINK_UP: _("link-up"),
+    Told.LINK_DOWN: _("link-down"),
+}
+_ROOM = {"charter": _("charter"), "in force": _("in force")}
+
+
+def _detail(notice: Notice) -> str:
+    """Return what a notice says beyond its kind, in the language spoken here."""
+    if notice.words is not None:
+        return (f"{said(notice.reason)}: " if notice.reason else "") + spoken(notice.words)
+    return _ROOM.get(notice.detail, notice.detail) if notice.told is Told.ROOM else said(notice.detail) if notice.detail else ""
+
+
 @app.command(
     name="serve",
     help=_("Run the node: answer allies, keep the links, take commands. Ends on Ctrl-C.")
@@ -159,36 +180,43 @@ def serve(
     directory: NodeArgument,
     /,
     *,
-    port: Annotated[int | None, Parameter(help=_("The port of the pages; there are none yet."))] = None,
+    port: Annotated[int | None, Parameter(help=_("The port of the pages, on this computer alone; 0 takes any free one."))] = None,
     link_port: Annotated[int | None, Parameter(help=_("The port on which allies reach this node; 0 takes any free one."))] = None,
     host: Annotated[str, Parameter(help=_("The address to listen on."))] = "127.0.0.1",
     json: JsonOption = False,
 ) -> None:
     from katchi.serve.service import Service
+    from katchi.web.server import WebServer
 
     node = NodeDirectory.open(directory)
-    if link_port is not None and not 0 <= link_port <= PORT_MAX:
-        raise Malformed("{port} is not a port", hint="A number from 0 to {most}.", port=link_port, most=PORT_MAX)
+    for number in (port, link_port):
+        if number is not None and not 0 <= number <= PORT_MAX:
+            raise Malformed("{port} is not a port", hint="A number from 0 to {most}.", port=number, most=PORT_MAX)
     with node.locked():
         own = node.own()
 
         def ready(bound: int) -> None:
             if json:
-                say_json({"ally": own.ally, "mode": own.mode, "link_port": bound})
+                say_json({"ally": own.ally, "mode": own.mode, "link_port": bound, "port": web.port, "pages": web.front.origin})
             else:
                 say(
                     _("{ally} {mode}: the link listens on {host}:{port}").format(
                         ally=own.ally, mode=said(own.mode), host=host, port=bound
                     )
                 )
+                say(_("Pages: {url}  (sign in: katchi officer link {path})").format(url=web.front.origin, path=directory))
             sys.stdout.flush()
 
         def noticed(notice: Notice) -> None:
-            tell(f"{clock(now_us())} {own.ally} {notice.told.value} {notice.ally} {notice.detail}".rstrip())
+            tell(f"{clock(now_us())} {own.ally} {_TOLD[notice.told]} {notice.ally} {_detail(notice)}".rstrip())
             if notice.told is Told.MESSAGE and notice.precedence >= Precedence.IMMEDIATE and sys.stderr.isatty():
                 sys.stderr.write("\a")
 
-        service = Service(
-            node, on_notice=noticed, on_link=lambda ally, event: tell(f"{clock(now_us())} {own.ally} link {ally}: {event}")
-        )
-        asyncio.run(service.run(link_port=node.link_port if link_port is None else link_port, host=host, on_ready=ready))
+        def link_failed(ally: str, error: KatchiError) -> None:
+            what = said_error(error)[0]
+            tell(_("{time} {own} link {ally}: {what}").format(time=clock(now_us()), own=own.ally, ally=ally, what=what))
+
+        service = Service(node, on_notice=noticed, on_link=link_failed)
+        web = WebServer(service, node, port=node.port if port is None else port)
+        bound_to = node.link_port if link_port is None else link_port
+        asyncio.run(service.run(link_port=bound_to, host=host, on_ready=ready, doors=[web]))

@@ -14,6 +14,7 @@ NodeOption = Annotated[
     Parameter(name="--node", env_var="KATCHI_NODE", show_env_var=False, help=_("The node's directory (or set KATCHI_NODE).")),
 ]
 NodeArgument = Annotated[Path, Parameter(help=_("The node's directory."))]
+ConsultationArgument = Annotated[str, Parameter(help=_("The consultation's id, or its beginning."))]
 JsonOption = Annotated[bool, Parameter(name="--json", negative="", help=_("Answer with JSON."))]
 PostOption = Annotated[str | None, Parameter(name="--post", help=_("The post that acts; the first of this node if not given."))]
 ByOption = Annotated[
@@ -22,4 +23,6 @@ ByOption = Annotated[
 ]
 PrecedenceWord = Literal["routine", "priority", "immediate", "flash"]
 PrecedenceOption = Annotated[PrecedenceWord, Parameter(name="--precedence", help=_("How soon it must be handled."))]
-MarkingOption = Annotated[str, Parameter(name="--marking", help=_("The handling marking, ASCII."))]
+MarkingOption = Annotated[
+    str | None, Parameter(name="--marking", help=_("The handling marking, ASCII; what fits the node's mode if not given."))
+]

@@ -9,20 +9,25 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 
 from katchi.cli.options import JsonOption, NodeArgument, NodeOption
-from katchi.cli.speech import _, clock, said, say, say_json, tell, time_of
-from katchi.errors import Malformed, NotFound, RecordBroken
+from katchi.cli.speech import LANGUAGE, _, clock, said, say, say_json, spoken, tell
+from katchi.errors import KatchiError, Malformed, NotFound, RecordBroken, os_reason
 from katchi.node.audit import audit_store, read
 from katchi.node.commands import AcceptRepair
 from katchi.node.exporting import items_of
 from katchi.node.state import State
+from katchi.offline.page import bundle_in, record_page
 from katchi.record.bundle import write_bundle
 from katchi.record.report import ChainReport, Finding, RoomReport
 from katchi.record.suite import SHIPPED
 from katchi.record.unbundle import verify_bundle
-from katchi.serve.clock import now_us
+from katchi.serve.clock import now_us, time_of
 from katchi.serve.directory import NodeDirectory
 from katchi.serve.office import Office
+from katchi.store.cores import checking
 from katchi.store.fsck import verify_rows
+from katchi.store.reader import SqliteReader
+
+BYTES_AN_ENTRY = 1_000  # about; in an export, with a short body
 
 app = App(name="record", help=_("Audit, export, verify and read the record."))
 
@@ -30,6 +35,8 @@ app = App(name="record", help=_("Audit, export, verify and read the record."))
 @app.command(
     name="audit",
     help=_("Recompute every row, digest, signature and root of a node's store; name whatever does not hold.")
+    + "\n\n"
+    + _("Exit status 5 also if the store is sound and what it holds proves an ally wrong: the last line tells the two apart.")
     + "\n\n"
     + _("Example: katchi record audit seoul"),
 )
@@ -39,19 +46,28 @@ def audit(directory: NodeArgument, /, *, json: JsonOption = False) -> int:
     try:
         reader.connection.execute("BEGIN")  # one moment of a store that a node may be writing
         rows = [Finding(row.where, "row-broken", row.what) for row in verify_rows(reader)]
-        report = audit_store(reader, SHIPPED, holder=node.identity.identity.ally)
+        with checking(_size(reader), SHIPPED) as check:
+            report = audit_store(reader, SHIPPED, holder=node.identity.identity.ally, check=check)
     finally:
         reader.close()
     findings = rows + list(report.findings) + [finding for room in report.rooms for finding in room.findings]
     findings = list({(finding.where, finding.reason): finding for finding in findings}.values())
     if json:
         say_json(
-            {"sound": not findings, "findings": [_plain(f) for f in findings], "rooms": [_room(room) for room in report.rooms]}
+            {**_verdict(findings), "findings": [_plain(f) for f in findings], "rooms": [_room(room) for room in report.rooms]}
         )
     else:
         _say_rooms(report.rooms)
         _say_findings(findings)
     return RecordBroken.exit_status if findings else 0
+
+
+def _size(reader: SqliteReader) -> int:
+    """How many entries an audit has before it, as far as a damaged store can say."""
+    try:
+        return reader.entries_written
+    except KatchiError:
+        return 0
 
 
 @app.command(
@@ -64,7 +80,7 @@ def export(
     directory: NodeArgument,
     /,
     *,
-    out: Annotated[Path, Parameter(help=_("The file to write."))],
+    out: Annotated[Path, Parameter(help=_("The file to write; if it ends in .html, a page that checks itself in a browser."))],
     room: Annotated[str | None, Parameter(help=_("One room only, by its id."))] = None,
     json: JsonOption = False,
 ) -> None:
@@ -84,11 +100,13 @@ def export(
         try:
             with draft.open("wb") as file:
                 write_bundle(file, items_of(reader, rooms), node.own(), node.signer(), at=now_us())
+            if out.suffix == ".html":
+                draft.write_bytes(record_page(draft.read_bytes(), language=LANGUAGE))
             draft.replace(out)
         except OSError as error:
             draft.unlink(missing_ok=True)
             raise Malformed(
-                "cannot write {path}: {error}", hint="Name a file that can be written.", path=str(out), error=error.strerror or ""
+                "cannot write {path}: {error}", hint="Name a file that can be written.", path=str(out), error=os_reason(error)
             ) from None
     finally:
         reader.close()
@@ -106,7 +124,7 @@ def export(
     + _("Example: katchi record verify seoul.katchi --trust 9f2c... --trust 41ab..."),
 )
 def verify(
-    file: Annotated[Path, Parameter(help=_("The exported file."))],
+    file: Annotated[Path, Parameter(help=_("The exported file, or the page that carries it."))],
     /,
     *,
     trust: Annotated[list[str], Parameter(negative="", help=_("A member's fingerprint, 64 hex digits; once for each member."))],
@@ -114,17 +132,17 @@ def verify(
 ) -> int:
     trusted = {_fingerprint(text) for text in trust}
     try:
-        with file.open("rb") as bundle:
-            report = verify_bundle(bundle, trusted, SHIPPED, read=read)
+        with bundle_in(file) as bundle, checking(file.stat().st_size // BYTES_AN_ENTRY, SHIPPED) as check:
+            report = verify_bundle(bundle, trusted, SHIPPED, read=read, check=check)
     except OSError as error:
         raise NotFound(
-            "cannot read {path}: {error}", hint="Name an exported file.", path=str(file), error=error.strerror or ""
+            "cannot read {path}: {error}", hint="Name an exported file.", path=str(file), error=os_reason(error)
         ) from None
     findings = [finding for room in report.rooms for finding in room.findings]
     if json:
         say_json(
             {
-                "sound": not findings,
+                **_verdict(findings),
                 "exporter": report.manifest.exporter,
                 "findings": [_plain(f) for f in findings],
                 "rooms": [_room(room) for room in report.rooms],
@@ -203,8 +221,15 @@ def accept_repair(
         say(_("kept: {place}").format(place=written.place))
 
 
+def _verdict(findings: list[Finding]) -> dict[str, Any]:
+    """Whether there is no finding, whether all that is held is intact, and against which allies it is proof."""
+    proofs = [finding for finding in findings if finding.is_proof]
+    return {"sound": not findings, "intact": proofs == findings, "proven_against": sorted({str(f.against) for f in proofs})}
+
+
 def _plain(finding: Finding) -> dict[str, Any]:
-    return {"where": finding.where, "reason": finding.reason, "what": finding.what, "against": finding.against}
+    where, what = spoken(finding.where), spoken(finding.what)
+    return {"where": where, "reason": finding.reason, "what": what, "against": finding.against}
 
 
 def _room(room: RoomReport) -> dict[str, Any]:
@@ -249,9 +274,10 @@ def _say_rooms(rooms: tuple[RoomReport, ...]) -> None:
         for paper in room.papers:
             say("  " + _("paper: {name}, {size} bytes").format(name=", ".join(paper.names), size=paper.size))
         for allegation in room.allegations:
-            say("  " + _("allegation: {where}: {what}").format(where=allegation.where, what=allegation.what))
+            say("  " + _("allegation: {where}: {what}").format(where=spoken(allegation.where), what=spoken(allegation.what)))
         for mark in room.marks:
-            say("  " + _("outside the rules: {where}: {what}").format(where=mark.where, what=said(mark.reason)))
+            what = spoken(mark.what) if said(mark.reason) == mark.reason else said(mark.reason)
+            say("  " + _("outside the rules: {where}: {what}").format(where=spoken(mark.where), what=what))
 
 
 def _vouched_for(chain: ChainReport) -> str:
@@ -273,11 +299,14 @@ def _reason(token: str) -> str:
 
 
 def _say_findings(findings: list[Finding]) -> None:
+    verdict = _verdict(findings)
     for finding in findings:
-        tell(
-            _("BROKEN  {where}  ({reason}) {what}").format(where=finding.where, reason=_reason(finding.reason), what=finding.what)
-        )
-    if findings:
+        line = _("PROVEN  {where}  ({reason}) {what}") if finding.is_proof else _("BROKEN  {where}  ({reason}) {what}")
+        tell(line.format(where=spoken(finding.where), reason=_reason(finding.reason), what=spoken(finding.what)))
+    if verdict["proven_against"] and verdict["intact"]:
+        said_of = ", ".join(verdict["proven_against"])
+        tell(_("What is held here is itself sound. Proven against {allies}: keep it as evidence.").format(allies=said_of))
+    elif findings:
         tell(_("Keep this copy as it is, and audit the allies' copies: what verifies there is the record."))
     else:
         say(_("Every row, digest, signature and root holds."))

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from katchi import language
-from katchi.errors import KatchiError, Malformed
+from katchi.errors import KatchiError, Sentence
 from katchi.vocabulary import WORDS, word
 
 LANGUAGE = language.chosen()
@@ -22,6 +22,11 @@ _UNSHOWN = dict.fromkeys(_CONTROLS, "\N{REPLACEMENT CHARACTER}")
 def said(token: str) -> str:
     """Return what people read for a token: of the vocabulary, or a reason why something does not verify."""
     return word(token, LANGUAGE) if token in WORDS else language.translator(LANGUAGE)(token)
+
+
+def spoken(text: Sentence | str) -> str:
+    """Return a sentence in the language spoken here; names and places are the same in any."""
+    return text.said(_in_a_sentence) if isinstance(text, Sentence) else text
 
 
 def say(text: str = "") -> None:
@@ -48,9 +53,14 @@ def _in_a_sentence(text: str) -> str:
     return ", ".join(korean.get(part, part) for part in text.split(", "))
 
 
+def said_error(error: KatchiError) -> tuple[str, str]:
+    """Return what happened and what to do next, in the language spoken here."""
+    return error.said(_in_a_sentence)
+
+
 def tell_error(error: KatchiError, *, as_json: bool) -> None:
     """Print an error on stderr: what happened, and what to do next."""
-    message, hint = error.said(_in_a_sentence)
+    message, hint = said_error(error)
     if as_json:
         said = {"error": type(error).__name__, "message": message, "hint": hint, "exit_status": error.exit_status}
         sys.stderr.write(msgspec.json.encode(said).decode() + "\n")
@@ -58,28 +68,6 @@ def tell_error(error: KatchiError, *, as_json: bool) -> None:
     sys.stderr.write(_("katchi: {message}").format(message=message) + "\n")
     if hint:
         sys.stderr.write(f"  {hint}\n")
-
-
-def time_of(text: str, *, now: int) -> int:
-    """Return the time that a person typed: 2026-01-31T14:32+09:00, or +2h, +45m, +1d from now.
-
-    Raises:
-        Malformed: neither; or a time without its zone.
-    """
-    units = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-    if text[:1] in "+-" and text[1:-1].isdigit() and text[-1:] in units:
-        return now + (-1 if text[0] == "-" else 1) * int(text[1:-1]) * units[text[-1]] * 1_000_000
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        time = None
-    if time is None or time.tzinfo is None:
-        raise Malformed(
-            "'{text}' is not a time with its zone",
-            hint="For example 2026-01-31T14:32+09:00, 2026-01-31T05:32Z, or +2h.",
-            text=text,
-        )
-    return int(time.timestamp() * 1_000_000)
 
 
 def clock(time: int | None, *, with_date: bool = True) -> str:

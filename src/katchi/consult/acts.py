@@ -23,7 +23,10 @@ from katchi.vocabulary import Flag, Form, Kind
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # Unicode Cc and Cs, but for tab and line feed
 
 PAPER_SIZE_MAX = 64 * 1024 * 1024
-Text = Annotated[str, Meta(max_length=16_000)]
+OPTIONS_MAX = 16  # that a decision record names
+TEXT_LENGTH_MAX, SUBJECT_LENGTH_MAX, OWNER_LENGTH_MAX = 16_000, 2_000, 200  # letters, as written: in NFC
+Text = Annotated[str, Meta(max_length=TEXT_LENGTH_MAX)]
+FullText = Annotated[str, Meta(min_length=1, max_length=TEXT_LENGTH_MAX)]
 
 
 class Paper(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -59,7 +62,7 @@ class RepairAccepted(Body, frozen=True, kw_only=True):
 class Opened(Body, frozen=True, kw_only=True):
     """A consultation is opened."""
 
-    subject: Annotated[str, Meta(min_length=1, max_length=2_000)]
+    subject: Annotated[str, Meta(min_length=1, max_length=SUBJECT_LENGTH_MAX)]
     form: Form
     due: Time | None = None
     citing: Text | None = None  # the commitment it rests on, by its words
@@ -75,7 +78,7 @@ class Acknowledged(Body, frozen=True, kw_only=True):
 class PositionStated(Body, frozen=True, kw_only=True):
     """What this ally holds, in its own words."""
 
-    text: Annotated[str, Meta(min_length=1, max_length=16_000)]
+    text: FullText
     papers: tuple[Paper, ...] = ()
 
 
@@ -92,14 +95,30 @@ class WordsSigned(Body, frozen=True, kw_only=True):
 class Ended(Body, frozen=True, kw_only=True):
     """This ally ends its own part."""
 
-    reason: Annotated[str, Meta(min_length=1, max_length=16_000)]
+    reason: FullText
 
 
 class CouldNotConsult(Body, frozen=True, kw_only=True):
     """Consultation was not possible: what was tried, and why it failed."""
 
-    effort: Annotated[str, Meta(min_length=1, max_length=16_000)]
-    reason: Annotated[str, Meta(min_length=1, max_length=16_000)]
+    effort: FullText
+    reason: FullText
+
+
+class DecisionRecorded(Body, frozen=True, kw_only=True):
+    """What this ally says it decided, nationally and outside this system, after consulting.
+
+    Who was consulted, and each side's position, is not written here: the entry's `sees` says what
+    its author had seen, and node/views/decision.py reads it from the record.
+    """
+
+    question: FullText
+    options: Annotated[tuple[FullText, ...], Meta(max_length=OPTIONS_MAX)] = ()
+    outcome: FullText
+    owner: Annotated[str, Meta(min_length=1, max_length=OWNER_LENGTH_MAX)]  # who sees to it
+    reason: FullText
+    deadline: Time | None = None
+    follow_up: Text | None = None
 
 
 class Delivered(Body, frozen=True, kw_only=True):
@@ -135,6 +154,7 @@ SHAPES: dict[str, type[Body]] = {
     Kind.WORDS_SIGNED: WordsSigned,
     Kind.ENDED: Ended,
     Kind.COULD_NOT_CONSULT: CouldNotConsult,
+    Kind.DECISION_RECORDED: DecisionRecorded,
     Kind.DELIVERED: Delivered,
     Kind.READ: Read,
     Kind.ESCALATED: Escalated,
@@ -162,6 +182,11 @@ def body_as(kind: str, body: bytes | None, shape: type[Shape]) -> Shape | None:
     return value if isinstance(value, shape) else None
 
 
+def repaired_heads(body: Body | None) -> tuple[tuple[int, int, bytes], ...] | None:
+    """Return the heads that a repair of its author's chain names, None if the body is of no repair."""
+    return body.branches if isinstance(body, ChainOpened) and body.reason == "repaired" else None
+
+
 def write_body(body: Body) -> bytes:
     """Return the canonical bytes of `body`, its text normalised to NFC.
 
@@ -173,7 +198,7 @@ def write_body(body: Body) -> bytes:
     if len(data) > BODY_SIZE_MAX:
         raise Malformed(
             "the text takes {size} bytes where an entry holds {limit}",
-            hint="Shorten it, or attach it as a paper with --paper FILE.",
+            hint="Shorten it, or attach it as a paper.",
             size=len(data),
             limit=BODY_SIZE_MAX,
         )
@@ -184,6 +209,11 @@ def write_body(body: Body) -> bytes:
             "the act is not well formed: {error}", hint="Correct the field named here and try again.", error=str(error)
         ) from None
     return data
+
+
+def length_of(text: str) -> int:
+    """Return how many letters a text has as it would be written."""
+    return len(unicodedata.normalize("NFC", text))
 
 
 def _normalised(value: Any) -> Any:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from katchi.consult.acts import Opened, body_as
-from katchi.consult.stances import NEXT, Signature, Standing
+from katchi.consult.stances import Signature, Standing, stance_after
 from katchi.record.entry import Entry
 from katchi.vocabulary import MESSAGES, Flag, Kind, Stance
 
@@ -65,7 +65,7 @@ def evolve(state: Consultation, entry: Entry) -> tuple[Consultation, Flag | None
     last = (header.epoch, header.seq, entry.digest)
     if kind is Kind.CONSULTATION_OPENED and entry.digest != state.opening:
         return state, Flag.ABOUT_MISSING
-    stance = NEXT.get((standing.stance, kind))
+    stance = stance_after(standing.stance, kind)
     flag = Flag.STANCE_FORBIDS if stance is None else None
     signatures, proposals = standing.signatures, state.proposals
     if kind is Kind.WORDS_PROPOSED:

@@ -28,7 +28,7 @@ class Duty(msgspec.Struct, frozen=True):
     escalate_after_s: dict[int, int] = msgspec.field(default_factory=lambda: dict(DEFAULT_ESCALATE_AFTER_S))
 
 
-class OnDesk(msgspec.Struct, frozen=True):
+class OnDesk(msgspec.Struct, frozen=True, gc=False):
     """A message from an ally that no one here has read yet."""
 
     message: bytes

@@ -12,7 +12,7 @@ import msgspec
 
 from katchi.consult import acts
 from katchi.consult.consultation import Consultation
-from katchi.consult.stances import NEXT, Counts, agreed_words
+from katchi.consult.stances import Counts, agreed_words, open_from, stance_after
 from katchi.errors import Malformed, Refused
 from katchi.record.entry import Entry
 from katchi.vocabulary import Form, Kind, Precedence, word
@@ -24,7 +24,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     post: str | None = None  # None means the first post of this node's order
     by: str | None = None
     precedence: Precedence = Precedence.ROUTINE
-    marking: str = "UNCLASSIFIED"
+    marking: str | None = None  # None means what fits the mode of this node
 
 
 class Open(Command, frozen=True, kw_only=True, tag="open"):
@@ -82,7 +82,20 @@ class CouldNotConsult(Command, frozen=True, kw_only=True, tag="could-not-consult
     reason: str
 
 
-ConsultationCommand = Acknowledge | StatePosition | ProposeWords | SignWords | End | CouldNotConsult
+class RecordDecision(Command, frozen=True, kw_only=True, tag="record-decision"):
+    """Record what this ally decided, nationally and outside this system, after consulting; it moves no stance."""
+
+    consultation: bytes
+    question: str
+    options: tuple[str, ...] = ()
+    outcome: str
+    owner: str
+    reason: str
+    deadline: int | None = None  # microseconds UTC
+    follow_up: str | None = None
+
+
+ConsultationCommand = Acknowledge | StatePosition | ProposeWords | SignWords | End | CouldNotConsult | RecordDecision
 
 KIND_OF: dict[type[Command], Kind] = {
     Open: Kind.CONSULTATION_OPENED,
@@ -92,6 +105,7 @@ KIND_OF: dict[type[Command], Kind] = {
     SignWords: Kind.WORDS_SIGNED,
     End: Kind.ENDED,
     CouldNotConsult: Kind.COULD_NOT_CONSULT,
+    RecordDecision: Kind.DECISION_RECORDED,
 }
 
 
@@ -110,9 +124,13 @@ Held = Callable[[bytes], Entry | None]
 def decide_open(command: Open, *, now: int) -> Act:
     """Return the opening act that `command` causes, or raise. Any ally may open; nobody is asked."""
     if not command.subject.strip():
-        raise Malformed("a consultation needs a subject", hint='Say in a few words what it is about: --subject "...".')
+        raise Malformed("a consultation needs a subject", hint="Say in a few words what it is about.", field="subject")
+    _require_fit(command.subject, "the subject", "subject", acts.SUBJECT_LENGTH_MAX)
+    _require_fit(command.citing, "the commitment cited", "citing")
     if command.due is not None and command.due <= now:
-        raise Malformed("the consultation would be due before it is opened", hint="Give a later --due, or leave it out.")
+        raise Malformed(
+            "the consultation would be due before it is opened", hint="Give a later time, or leave it out.", field="due"
+        )
     body = acts.Opened(
         by=command.by,
         subject=command.subject.strip(),
@@ -124,7 +142,7 @@ def decide_open(command: Open, *, now: int) -> Act:
     return Act(Kind.CONSULTATION_OPENED, (), body, command)
 
 
-def decide(state: Consultation, own: str, command: ConsultationCommand, held: Held, is_frozen: bool) -> Act:
+def decide(state: Consultation, own: str, command: ConsultationCommand, held: Held, is_frozen: bool, *, now: int) -> Act:
     """Return our own act that `command` causes in `state`, or raise. Changes nothing.
 
     Args:
@@ -133,48 +151,104 @@ def decide(state: Consultation, own: str, command: ConsultationCommand, held: He
         is_frozen: whether our own chain has a fork that is not settled.
     Raises:
         Refused: our stance does not allow it now; the hint says what is open to us.
-        Malformed: a text that must be there is empty.
+        Malformed: a text that must be there is empty, or a deadline has passed.
     """
     kind = KIND_OF[type(command)]
+    require_open(state, own, kind)
+    about: tuple[bytes, ...] = (state.opening,)
+    body: acts.Body
+    match command:
+        case Acknowledge():
+            _require_fit(command.text, "the text", "text")
+            body = acts.Acknowledged(by=command.by, text=command.text)
+        case StatePosition():
+            _require_text(command.text, "a position", "text")
+            body = acts.PositionStated(by=command.by, text=command.text, papers=command.papers)
+        case ProposeWords():
+            for tongue, text in command.words.items() or (("en", ""),):
+                _require_text(text, "a proposal", tongue)
+            body = acts.WordsProposed(by=command.by, words=command.words)
+        case SignWords():
+            about = (state.opening, _proposal_to_sign(state, own, command, held, is_frozen))
+            body = acts.WordsSigned(by=command.by)
+        case End():
+            _require_text(command.reason, "the reason", "reason")
+            body = acts.Ended(by=command.by, reason=command.reason)
+        case CouldNotConsult():
+            _require_text(command.effort, "the effort made", "effort")
+            _require_text(command.reason, "the reason", "reason")
+            body = acts.CouldNotConsult(by=command.by, effort=command.effort, reason=command.reason)
+        case RecordDecision():
+            body = _decision(command, now)
+    return Act(kind, about, body, command)
+
+
+def _decision(command: RecordDecision, now: int) -> acts.DecisionRecorded:
+    _require_text(command.question, "the question", "question")
+    if len(command.options) > acts.OPTIONS_MAX:
+        raise Malformed(
+            "{n} options are named where {limit} fit",
+            hint="Name those that were weighed in the end.",
+            field="options",
+            n=len(command.options),
+            limit=acts.OPTIONS_MAX,
+        )
+    for option in command.options:
+        _require_text(option, "an option", "options")
+    _require_text(command.outcome, "the outcome", "outcome")
+    _require_text(command.owner, "the owner", "owner", acts.OWNER_LENGTH_MAX)
+    _require_text(command.reason, "the reason", "reason")
+    if command.follow_up is not None:
+        _require_text(command.follow_up, "the follow-up", "follow_up")
+    if command.deadline is not None and command.deadline <= now:
+        raise Malformed("the deadline of this decision has passed", hint="Give a later time, or leave it out.", field="deadline")
+    return acts.DecisionRecorded(
+        by=command.by,
+        question=command.question,
+        options=command.options,
+        outcome=command.outcome,
+        owner=command.owner,
+        reason=command.reason,
+        deadline=command.deadline,
+        follow_up=command.follow_up,
+    )
+
+
+def require_open(state: Consultation, own: str, kind: Kind) -> None:
+    """Refuse an act that our own stance does not leave open.
+
+    Raises:
+        Refused: the hint says what is open to us.
+    """
     stance = state.standings[own].stance
-    if (stance, kind) not in NEXT:
-        open_to_us = ", ".join(word(k) for s, k in NEXT if s is stance) or "nothing more"
+    if stance_after(stance, kind) is None:
         raise Refused(
             "{ally} stands at '{stance}' in this consultation, so '{act}' is not open to it",
             hint="Open to it now: {open}. `katchi consultation show ID` shows where all stand.",
             ally=own,
             stance=word(stance),
             act=word(kind),
-            open=open_to_us,
+            open=", ".join(map(word, open_from(stance))),
         )
-    about: tuple[bytes, ...] = (state.opening,)
-    body: acts.Body
-    match command:
-        case Acknowledge():
-            body = acts.Acknowledged(by=command.by, text=command.text)
-        case StatePosition():
-            _require_text(command.text, "a position")
-            body = acts.PositionStated(by=command.by, text=command.text, papers=command.papers)
-        case ProposeWords():
-            for text in command.words.values() or ("",):
-                _require_text(text, "a proposal")
-            body = acts.WordsProposed(by=command.by, words=command.words)
-        case SignWords():
-            about = (state.opening, _proposal_to_sign(state, own, command, held, is_frozen))
-            body = acts.WordsSigned(by=command.by)
-        case End():
-            _require_text(command.reason, "the reason")
-            body = acts.Ended(by=command.by, reason=command.reason)
-        case CouldNotConsult():
-            _require_text(command.effort, "the effort made")
-            _require_text(command.reason, "the reason")
-            body = acts.CouldNotConsult(by=command.by, effort=command.effort, reason=command.reason)
-    return Act(kind, about, body, command)
 
 
-def _require_text(text: str, what: str) -> None:
+def _require_text(text: str, what: str, field: str, limit: int = acts.TEXT_LENGTH_MAX) -> None:
     if not text.strip():
-        raise Malformed("{what} cannot be empty", hint="Write it out in a sentence.", what=what)
+        raise Malformed("{what} cannot be empty", hint="Write it out in a sentence.", field=field, what=what)
+    _require_fit(text, what, field, limit)
+
+
+def _require_fit(text: str | None, what: str, field: str, limit: int = acts.TEXT_LENGTH_MAX) -> None:
+    length = acts.length_of(text) if text is not None else 0
+    if length > limit:
+        raise Malformed(
+            "{what} has {length} letters where {limit} fit",
+            hint="Shorten it, or attach it as a paper.",
+            field=field,
+            what=what,
+            length=length,
+            limit=limit,
+        )
 
 
 def _proposal_to_sign(state: Consultation, own: str, command: SignWords, held: Held, is_frozen: bool) -> bytes:
@@ -183,14 +257,20 @@ def _proposal_to_sign(state: Consultation, own: str, command: SignWords, held: H
     if proposal is None:
         if len(state.proposals) != 1:
             raise Refused(
-                "{n} proposals stand in this consultation", hint="Name one with --proposal. " + see, n=len(state.proposals)
+                "{n} proposals stand in this consultation",
+                hint="Name the one to sign. " + see,
+                field="proposal",
+                n=len(state.proposals),
             )
         proposal = next(iter(state.proposals))
     if proposal not in state.proposals:
-        raise Refused("these are not the words proposed in this consultation", hint=see)
+        raise Refused("these are not the words proposed in this consultation", hint=see, field="proposal")
     if any(s.proposal == proposal for s in state.standings[own].signatures):
         raise Refused(
-            "{ally} has already signed these words", hint="A signature cannot be withdrawn or repeated. " + see, ally=own
+            "{ally} has already signed these words",
+            hint="A signature cannot be withdrawn or repeated. " + see,
+            field="proposal",
+            ally=own,
         )
     if is_frozen:
         raise Refused(
@@ -201,12 +281,15 @@ def _proposal_to_sign(state: Consultation, own: str, command: SignWords, held: H
     entry = held(proposal)
     proposed = acts.body_as(entry.header.kind, entry.body, acts.WordsProposed) if entry else None
     if proposed is None:
-        raise Refused("the text of these words has not arrived yet", hint="Wait until the link has brought it. " + see)
+        raise Refused(
+            "the text of these words has not arrived yet", hint="Wait until the link has brought it. " + see, field="proposal"
+        )
     for text in proposed.words.values():
         if "[" in text or "]" in text:
             raise Refused(
                 "these words still hold [brackets]: they are not settled",
                 hint="Propose words without brackets with `katchi consultation propose-words`.",
+                field="proposal",
             )
     return proposal
 

@@ -3,11 +3,13 @@
 NEXT is the whole table: an ally's own act moves its own stance, nobody else's. The joint status is
 a pure function of all standings, set by none. A pair that is not in the table is outside the rules:
 `decide` refuses it to our own officers, `evolve` keeps an ally's and leaves its stance as it was.
+Beside the table stands MOVES_NONE: what may be said from every stance, answers nothing and moves none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Final
 
 import msgspec
 
@@ -46,6 +48,19 @@ NEXT: Mapping[tuple[Stance, Kind], Stance] = {
     (Stance.COULD_NOT_CONSULT, Kind.POSITION_STATED): Stance.POSITION_STATED,
 }
 
+MOVES_NONE: Final = frozenset({Kind.DECISION_RECORDED})
+
+
+def stance_after(stance: Stance, kind: Kind) -> Stance | None:
+    """Return where an ally that stood at `stance` stands after its own act, None if that is outside the rules."""
+    return stance if kind in MOVES_NONE else NEXT.get((stance, kind))
+
+
+def open_from(stance: Stance) -> list[Kind]:
+    """Return what is open to an ally that stands at `stance`."""
+    return [kind for kind in Kind if stance_after(stance, kind) is not None]
+
+
 _ANSWERED = frozenset(Stance) - {Stance.UNANSWERED}
 _STATED = frozenset({Stance.POSITION_STATED, Stance.WORDS_PROPOSED, Stance.WORDS_SIGNED})
 _DONE = frozenset({Stance.ENDED, Stance.COULD_NOT_CONSULT})
@@ -80,6 +95,16 @@ def agreed_words(standings: Mapping[str, Standing], proposals: Iterable[bytes], 
             any(s.proposal == proposal and counts(ally, s) for s in standing.signatures) for ally, standing in standings.items()
         )
     )
+
+
+def is_over(standings: Mapping[str, Standing]) -> bool:
+    """Return whether every member's own stance is done: it ended its part, or could not consult."""
+    return all(standing.stance in _DONE for standing in standings.values())
+
+
+def is_done(standing: Standing) -> bool:
+    """Return whether one member's own stance is done."""
+    return standing.stance in _DONE
 
 
 def joint_status(standings: Mapping[str, Standing], proposals: Iterable[bytes], counts: Counts) -> Status:

@@ -80,6 +80,8 @@ class Stage:
         self.directory, self.allies = directory, tuple(allies)
         self.nodes = {ally: directory / ally for ally in allies}
         self.offices: dict[str, Office] = {}
+        self.pages: dict[str, str] = {}  # where each ally's pages are
+        self._ports: dict[str, tuple[int, int]] = {}  # of its link and its pages
         self._servers: list[Process] = []
         self._relays: list[Process] = []
 
@@ -99,18 +101,25 @@ class Stage:
 
     def start(self) -> None:
         """Start all nodes and relays."""
-        for ally, path in self.nodes.items():
-            words = ("-m", "katchi.cli", "node", "serve", str(path), "--link-port", "0", "--json")
-            self._servers.append(Process(words, self.directory / f"{ally}.log"))
-        ports = {ally: server.line()["link_port"] for ally, server in zip(self.allies, self._servers, strict=True)}
-        for ally, path in self.nodes.items():
-            self.offices[ally] = Office(path)
+        self.start_nodes()
         for one, other in itertools.combinations(self.allies, 2):
-            relay_words = ("-m", "katchi.testing.relay", "--to", f"127.0.0.1:{ports[other]}")
+            relay_words = ("-m", "katchi.testing.relay", "--to", f"127.0.0.1:{self._ports[other][0]}")
             relay = Process(relay_words, self.directory / f"{one}-{other}.relay.log")
             self._relays.append(relay)
             self._pair(one, other, address=f"127.0.0.1:{relay.line()['port']}")
             self._pair(other, one, address="")  # the other side waits to be called, through the relay
+
+    def start_nodes(self) -> None:
+        """Start all nodes: on free ports, or again on those that they had."""
+        for ally, path in self.nodes.items():
+            link_port, port = self._ports.get(ally, (0, 0))
+            words = ("-m", "katchi.cli", "node", "serve", str(path), "--link-port", str(link_port), "--port", str(port), "--json")
+            self._servers.append(Process(words, self.directory / f"{ally}.log"))
+        for ally, server in zip(self.allies, self._servers, strict=True):
+            line = server.line()
+            self._ports[ally] = (line["link_port"], line["port"])
+            self.pages[ally] = line["pages"]
+            self.offices[ally] = Office(self.nodes[ally])
 
     def _pair(self, ally: str, other: str, *, address: str) -> None:
         file = self.directory / f"{other}.invitation"
@@ -118,6 +127,10 @@ class Stage:
         invitation, known = read_invitation(file, SHIPPED)
         how = compared(known, known.fingerprint.hex())  # both officers are this demo
         self.submit(ally, Pair(ally=paired(invitation, how, now=now_us(), address=address)))
+
+    def sign_in_link(self, ally: str, *, post: str | None = None) -> str:
+        """Return a new one-time link to an ally's pages."""
+        return str(self.ask(ally, "sign-in-link", post=post)["url"])
 
     def submit(self, ally: str, command: NodeCommand) -> Written:
         """Give a command to an ally's node; return once it is durable."""

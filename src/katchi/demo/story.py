@@ -11,14 +11,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from katchi.cli.papers import keep_papers
+from katchi import language
+from katchi.cli.papers import keep_papers, named_papers
 from katchi.consult import rules
-from katchi.consult.acts import Paper
 from katchi.demo.judge import Case, Verdict
 from katchi.demo.stage import Stage
 from katchi.errors import RecordBroken
@@ -49,6 +50,7 @@ class Told(msgspec.Struct, frozen=True):
     what: str  # English, a key of the catalogue
     values: dict[str, Any] = {}
     detail: str = ""
+    does: str = ""  # to the link: cut, heal
 
     def said(self, translate: Callable[[str], str]) -> str:
         """Return the step in the language of `translate`."""
@@ -132,18 +134,18 @@ class Story:
 
     def _open(self, paths: Sequence[Path]) -> None:
         office = self._stage.offices[self._first]
-        papers: tuple[Paper, ...] = ()
-        if paths:
-            papers = keep_papers(office, bytes.fromhex(office.ask("resolve", of="room", id=None)), paths)
-            self._tell(Told(self._first, "keeps {n} paper(s), chunk by chunk, before anything names them.", {"n": len(papers)}))
+        room = bytes.fromhex(office.ask("resolve", of="room", id=None)) if paths else b""
         command = rules.Open(
             subject=SUBJECT,
             form=Form.CONSENSUS,
             citing=CITING,
-            papers=papers,
+            papers=named_papers(office, room, paths),
             precedence=Precedence.IMMEDIATE,
             marking="EXERCISE",
         )
+        if paths:
+            keep_papers(office, room, command, paths)
+            self._tell(Told(self._first, "keeps {n} paper(s), chunk by chunk, before anything names them.", {"n": len(paths)}))
         self._opening = self._act(self._first, command, "opens a consultation towards consensus.", SUBJECT).digest or b""
 
     def _answer(self) -> None:
@@ -172,7 +174,7 @@ class Story:
         stage = self._stage
         stage.tell_relays("cut")
         began = time.monotonic()
-        self._tell(Told(None, "The link is cut: every byte is dropped, and nobody is told."))
+        self._tell(Told(None, "The link is cut: every byte is dropped, and nobody is told.", does="cut"))
         for ally, position in zip(stage.allies, POSITIONS * len(stage.allies), strict=False):
             self._act(
                 ally, self._command(rules.StatePosition, text=position), "states its position, not knowing the other's.", position
@@ -182,7 +184,8 @@ class Story:
         time.sleep(CUT_SHOWS_S)
         stage.tell_relays("heal")
         self._cut_s = time.monotonic() - began
-        self._tell(Told(None, "The link is healed after {s:.1f} s; the nodes find each other by themselves.", {"s": self._cut_s}))
+        healed = "The link is healed after {s:.1f} s; the nodes find each other by themselves."
+        self._tell(Told(None, healed, {"s": self._cut_s}, does="heal"))
         for ally in stage.allies:
             self._wait_for_stances(ally, {"position-stated"})
         crossed = self._view(self._first)["crossed"]
@@ -197,7 +200,7 @@ class Story:
         )
         proposal = (written.digest or b"").hex()
         for ally in self._stage.allies:
-            self._stage.wait(f"{ally} has the words", lambda ally=ally: self._has_words(ally, proposal))  # type: ignore[misc]
+            self._stage.wait(f"{ally} has the words", partial(self._has_words, ally, proposal))
             self._act(ally, self._command(rules.SignWords), "signs the same words.")
 
     def _has_words(self, ally: str, proposal: str) -> bool:
@@ -208,7 +211,7 @@ class Story:
         stage = self._stage
         views: dict[str, Any] = {}
         for ally in stage.allies:
-            views[ally] = stage.wait(f"{ally} sees agreed words", lambda ally=ally: self._agreed(ally))  # type: ignore[misc]
+            views[ally] = stage.wait(f"{ally} sees agreed words", partial(self._agreed, ally))
             messages = [bytes.fromhex(e["id"]) for e in views[ally]["timeline"] if e["ally"] != ally and e["kind"] in MESSAGES]
             if views[ally]["unread"]:
                 stage.submit(ally, MarkRead(consultation=self._opening, messages=tuple(messages)))
@@ -260,12 +263,14 @@ class Story:
         )
 
     def _wait_for_papers(self, count: int) -> None:
+        notice = language.translator(language.chosen())("paper")  # as `node serve` of this environment logs it
+
         def has_all(ally: str) -> bool:
             log = (self._stage.directory / f"{ally}.log").read_text(encoding="utf-8", errors="replace")
-            return log.count(" paper ") >= count
+            return log.count(f" {notice} ") >= count
 
         for ally in self._others:
-            self._stage.wait(f"{ally} has the papers whole", lambda ally=ally: has_all(ally))  # type: ignore[misc]
+            self._stage.wait(f"{ally} has the papers whole", partial(has_all, ally))
         self._tell(Told(None, "The papers are on every node, below the messages in precedence, each chunk checked."))
 
     def _verdict(self) -> Verdict:

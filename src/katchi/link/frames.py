@@ -196,7 +196,7 @@ def read_frame(data: bytes) -> Frame | None:
         Unverified: too large, not CBOR in canonical form, or a known frame with malformed fields.
     """
     if len(data) > FRAME_SIZE_MAX:
-        raise Unverified("frame-too-large", f"{len(data)} bytes")
+        raise Unverified("frame-too-large", "{size} bytes", size=len(data))
     try:
         loaded: Any = cbor2.loads(
             data, max_depth=DEPTH_MAX, allow_indefinite=False, allow_duplicate_keys=False, semantic_decoders=TAGS_UNREAD
@@ -207,5 +207,5 @@ def read_frame(data: bytes) -> Frame | None:
             return None
         frame: Frame = msgspec.convert(loaded, Frame, builtin_types=(bytes,))
     except (cbor2.CBORError, msgspec.ValidationError, ValueError, TypeError, OverflowError) as error:
-        raise Unverified("frame-malformed", str(error)[:200]) from None
+        raise Unverified("frame-malformed", "{error}", error=str(error)[:200]) from None
     return frame

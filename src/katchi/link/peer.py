@@ -13,7 +13,7 @@ from collections.abc import Hashable, Iterator, Sequence
 import msgspec
 
 from katchi import __version__
-from katchi.errors import LinkFailed
+from katchi.errors import KatchiError, LinkRefused
 from katchi.link import frames as f
 from katchi.link.flight import SECOND, Flight
 from katchi.link.holdings import Holdings
@@ -25,6 +25,8 @@ from katchi.record.fields import FORMAT, Mode
 from katchi.vocabulary import Precedence
 
 PING_EVERY_US = 4 * SECOND
+HAVE_EVERY_US = 5_000  # the first `have` goes at once; what changes within this is told together
+HAVE_FOLLOWS_US = 250_000  # a peer's `have` follows what it sends; if none does, it may have lost what it sent
 STATEMENTS_A_FRAME = 64  # of each kind: a frame of 32 members' countersignatures would be too large
 RELAY_AFTER_US = 2 * SECOND  # a third ally's entry is passed on only if it has not come there by itself
 
@@ -49,6 +51,7 @@ class Peer:
         self.skew_us: int | None = None
         self.delay_us: int | None = None
         self.heard_at: int | None = None
+        self.ended: KatchiError | None = None  # why the last connection was closed, where a node refused to go on
         self.disconnected(0)
 
     def disconnected(self, now: int) -> None:
@@ -59,11 +62,14 @@ class Peer:
         self._theirs: dict[bytes, dict[str, tuple[f.Head, ...]]] = {}
         self._sent: dict[Hashable, int] = {}
         self._held: dict[Hashable, int] = {}  # they hold this branch to this length
+        self._brought: dict[BranchKey, int] = {}  # they sent us this branch to this length, after their last `have`
+        self._brought_at = now
         self._assumed: set[BranchKey] = set()  # of these branches, because theirs is longer
         self._told: dict[tuple[BranchKey, str], int] = {}  # statements sent: by whom, to what length
         self._noticed: dict[tuple[BranchKey, str], tuple[int, int]] = {}  # third allies' statements they lack: to what, since
         self._dirty: set[bytes] = set()
         self._announced: set[bytes] = set()  # rooms of which our `have` has gone out
+        self._told_at: int | None = None  # when one last did
         self._charters_dirty = False
         self._is_stale = True  # something changed since we last looked what to send
         self._relay_at: int | None = None  # when something that a third ally should have sent is passed on
@@ -94,29 +100,34 @@ class Peer:
         """Take the peer's hello: the link is up.
 
         Raises:
-            LinkFailed: another mode, ally or identity than was paired, or no version in common.
+            LinkRefused: another mode, ally or identity than was paired, or no version in common.
         """
         if hello.mode != self._us.mode:
-            raise LinkFailed(
+            raise LinkRefused(
                 "{ally}'s node is of mode {mode}, this one is not",
                 hint="A node is live or exercise for life: pair the right one.",
                 ally=self.ally,
                 mode=hello.mode,
+                reason="other-mode",
             )
         if (hello.ally, hello.identity) != (self.ally, self._fingerprint):
-            raise LinkFailed(
+            raise LinkRefused(
                 "the node that answers for {ally} has another identity than was paired",
                 hint="Compare fingerprints again: `katchi node show DIR` on both sides.",
                 ally=self.ally,
+                reason="other-identity",
             )
         common = [version for version in self._us.versions if version in hello.versions]
         if not common:
-            raise LinkFailed(
-                "{ally}'s node and this one speak no common version of the link", hint="Update the older node.", ally=self.ally
+            raise LinkRefused(
+                "{ally}'s node and this one speak no common version of the link",
+                hint="Update the older node.",
+                ally=self.ally,
+                reason="no-common-version",
             )
         self.version = max(common)
         self.features = frozenset(self._us.features) & frozenset(hello.features)
-        self.is_up = True
+        self.is_up, self.ended = True, None
         self.skew_us = hello.now - now
         self._charters_dirty = self._is_stale = True
         self._dirty.update(self._holdings.rooms_with(self.ally))
@@ -131,6 +142,7 @@ class Peer:
         self._theirs[have.room] = heads
         self._is_stale = True
         self._taken.note(have)
+        self._brought = {key: length for key, length in self._brought.items() if key[0] != have.room}
         for ally, chain in self._holdings.chains(have.room).items():
             for index in range(len(chain.branches)):
                 key = (have.room, ally, index)
@@ -163,6 +175,12 @@ class Peer:
             self._flight.progressed(now)
         self._is_stale = True
 
+    def brought(self, room: bytes, ally: str, branch: int, length: int, now: int) -> None:
+        """Note that the peer sent us this branch to that length: what it sends it holds, though its `have` is still to come."""
+        key = (room, ally, branch)
+        self._brought[key] = max(self._brought.get(key, 0), length)
+        self._brought_at = now
+
     def changed(self, room: bytes) -> None:
         """Note that our durable holding of a room has changed: the peer will be told."""
         self._dirty.add(room)
@@ -179,6 +197,10 @@ class Peer:
         due = self._pinged_at + PING_EVERY_US
         if self._relay_at is not None:
             due = min(due, self._relay_at)
+        if self._brought:
+            due = min(due, self._brought_at + HAVE_FOLLOWS_US)
+        if self._dirty and self._told_at is not None:
+            due = min(due, self._told_at + HAVE_EVERY_US)
         return min(due, self._flight.silent_at) if self._is_waiting else due
 
     def pump(self, now: int) -> list[f.Frame]:
@@ -186,12 +208,17 @@ class Peer:
         if not self.is_up:
             return []
         self._pinged_at, self._said_at = min(self._pinged_at, now), min(self._said_at, now)
+        self._told_at = None if self._told_at is None else min(self._told_at, now)
         self._flight.clock_is(now)
+        if self._brought and not 0 <= now - self._brought_at < HAVE_FOLLOWS_US:
+            self._brought.clear()
+            self._is_stale = True
         if self._is_waiting and now >= self._flight.silent_at:
             self._rewind(now)
         shared = set(self._holdings.rooms_with(self.ally))
         is_due = now >= self._pinged_at + PING_EVERY_US or (self._relay_at is not None and now >= self._relay_at)
-        if not (self._is_stale or is_due or shared - self._announced):
+        told = self._rooms_to_tell(shared, now)
+        if not (self._is_stale or is_due or told):
             return list(self._requests.serve(shared)) if self._requests.is_asked else []
         self._is_stale, self._relay_at = False, None
         out: list[f.Frame] = []
@@ -202,12 +229,11 @@ class Peer:
             self._pinged_at = now
             echo, arrived = self._their_ping or (None, now)
             out.append(f.Ping(now, echo, max(now - arrived, 0), self._taken.digest()))
-        out += self._say([self._have(room) for room in sorted(shared & self._dirty | shared - self._announced)], now)
-        self._announced |= shared
-        self._dirty.clear()
+        out += self._say([self._have(room) for room in sorted(told)], now)
         for room in self._theirs:
-            out += self._entries(room, now)
+            out += self._entries(room, now, to_covered=True)  # a checkpoint right after its last entry costs its reader least
             out += self._statements(room, now)
+            out += self._entries(room, now)
             for frame in self._requests.wants(room, self.features):
                 self._flight.waits_from(now)
                 out.append(frame)
@@ -229,6 +255,21 @@ class Peer:
     @property
     def _is_waiting(self) -> bool:
         return not self._flight.is_empty or bool(self._told) or self._requests.is_waiting
+
+    def _rooms_to_tell(self, shared: set[bytes], now: int) -> set[bytes]:
+        """The rooms of which a `have` goes out now: new ones at once, the others when the last is a moment ago."""
+        told = shared - self._announced
+        if self._dirty and (self._told_at is None or now >= self._told_at + HAVE_EVERY_US):
+            told |= shared & self._dirty
+            self._dirty.clear()
+        if told:
+            self._announced |= told
+            self._told_at = now
+        return told
+
+    def _reached(self, key: BranchKey) -> int:
+        """The length to which a branch was sent to the peer, or came from it."""
+        return max(self._sent.get(key, 0), self._brought.get(key, 0))
 
     def _say(self, frames: Sequence[f.Have | f.CharterFrame], now: int) -> Sequence[f.Have | f.CharterFrame]:
         for frame in frames:
@@ -259,7 +300,7 @@ class Peer:
             found = self._holdings.locate(head.head)
             if found is not None and found[:2] == (chain.room, chain.ally):
                 held = max(held, min(chain.common_length(index, found[2]), head.length))
-            elif head.epoch == branch.epoch and head.length > branch.length:
+            elif head.epoch == branch.epoch and head.length > branch.length and not _is_forked(chain, head.epoch):
                 is_ahead = True  # until its entries show that they are of another history
         return (branch.length, True) if is_ahead else (held, False)
 
@@ -283,6 +324,7 @@ class Peer:
 
     def _rewind(self, now: int) -> None:
         self._sent = dict(self._held)
+        self._brought.clear()
         self._told.clear()
         self._requests.forget()
         self._flight.rewound(now)
@@ -300,7 +342,7 @@ class Peer:
         self._relay_at = due if self._relay_at is None else min(self._relay_at, due)
         return False
 
-    def _entries(self, room: bytes, now: int) -> Iterator[f.Frame]:
+    def _entries(self, room: bytes, now: int, *, to_covered: bool = False) -> Iterator[f.Frame]:
         for ally, chain in self._holdings.chains(room).items():
             if not self._is_due(room, ally, now):
                 continue
@@ -308,9 +350,9 @@ class Peer:
                 key = (room, ally, index)
                 if key not in self._sent or key in self._assumed:
                     self._note_held(key, chain, self._theirs[room].get(ally, ()))
-                start = max(self._sent[key], branch.start)
-                while start < branch.length and self._flight.has_room:
-                    run = self._holdings.run(room, ally, index, start, branch.length, 256)
+                start, end = max(self._reached(key), branch.start), branch.covered if to_covered else branch.length
+                while start < end and self._flight.has_room:
+                    run = self._holdings.run(room, ally, index, start, end, 256)
                     frame, size = self._frame_of(room, run, branch.length - start)
                     start += len(frame.entries)
                     self._flight.sent(key, start, size, now)
@@ -356,7 +398,7 @@ class Peer:
 
     def _is_news(self, key: BranchKey, by: str, length: int, held: int, now: int) -> bool:
         """Whether to send `by`'s statement about a branch to `length`; if so, note that it is sent."""
-        if length <= max(held, self._told.get((key, by), 0)) or self._sent.get(key, 0) < length:
+        if length <= max(held, self._told.get((key, by), 0)) or self._reached(key) < length:
             return False
         if by not in (self._us.ally, self.ally) and not self._is_held_up((key, by), length, held, now):
             return False
@@ -378,3 +420,8 @@ def _matching(heads: tuple[f.Head, ...], chain: Chain, index: int) -> f.Head | N
     branch = chain.branches[index]
     same = [head for head in heads if head.head == branch.head]
     return next(iter(same), next((head for head in heads if head.epoch == branch.epoch), None))
+
+
+def _is_forked(chain: Chain, epoch: int) -> bool:
+    """Whether an epoch is known to have several histories: a head that is not known may be of any of them."""
+    return any(fork.epoch == epoch for fork in chain.forks)

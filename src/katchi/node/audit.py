@@ -1,20 +1,24 @@
 """Audits a store: every room recomputed from its rows, and every derived fact held against that.
 
-It stands on record/audit.py, which verifies, and on consult/, which reads bodies: marks, papers and
-acceptances of repairs come from there. It changes nothing. A caller that audits a store which a node
+It stands on record/audit.py, which verifies, and on consult/, which reads bodies: marks, papers,
+repairs and their acceptances come from there. It changes nothing. A caller that audits a store which a node
 is writing holds one read transaction around it; otherwise what came meanwhile looks missing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 
-from katchi.consult.acts import SHAPES, Body, Opened, PositionStated, RepairAccepted, read_body
-from katchi.errors import RecordBroken, Unverified
+from katchi.consult.acts import SHAPES, Body, Opened, PositionStated, RepairAccepted, read_body, repaired_heads
+from katchi.consult.consultation import Consultation
+from katchi.errors import RecordBroken, Sentence, Unverified
 from katchi.node.batch import Kept, Reader
-from katchi.node.state import chain_key, leaves_key
+from katchi.node.docket import OPEN, WAITING, waiting_of
+from katchi.node.regrowth import Regrowth
+from katchi.node.state import chain_key, consultation_key, leaves_key
+from katchi.node.turns import branch_of
 from katchi.node.writing import opening_of
 from katchi.record import merkle
 from katchi.record.audit import Auditor, Said, same_record
@@ -62,7 +66,7 @@ def read(header: Header, body: bytes | None) -> Said:
         marks.append(Flag.UNKNOWN_KIND)
     papers = value.papers if isinstance(value, Opened | PositionStated) else ()
     accepts = value.ally if isinstance(value, RepairAccepted) else None
-    return Said(tuple(marks), tuple(PaperName(p.name, p.size, p.root) for p in papers), accepts)
+    return Said(tuple(marks), tuple(PaperName(p.name, p.size, p.root) for p in papers), accepts, repaired_heads(value))
 
 
 def audit_store(reader: Reader, suites: Suites, *, holder: str | None = None, check: Check = checked_here) -> StoreReport:
@@ -77,12 +81,13 @@ def audit_store(reader: Reader, suites: Suites, *, holder: str | None = None, ch
     try:
         charters = reader.charters()
     except RecordBroken as error:
-        return StoreReport((), (Finding("charters", "row-broken", str(error)),))
+        return StoreReport((), (Finding(Sentence("charters"), "row-broken", Sentence.of(error)),))
     for signed in charters:
         try:
             room = verified_charter(signed, suites)
         except Unverified as error:
-            findings.append(Finding(f"charter {signed.statement[:8].hex()}…", error.reason, str(error)))
+            where = Sentence("charter {digest}…", digest=signed.statement[:8].hex())
+            findings.append(Finding(where, error.reason, error.detail))
         else:
             rooms.append(audit_room(reader, room, holder=holder, check=check))
     return StoreReport(tuple(rooms), tuple(findings))
@@ -90,15 +95,17 @@ def audit_store(reader: Reader, suites: Suites, *, holder: str | None = None, ch
 
 def audit_room(reader: Reader, room: Room, *, holder: str | None = None, check: Check = checked_here) -> RoomReport:
     """Return what an audit of one room of a store says, its derived facts included."""
-    walk = _Walk(reader, room, Auditor(room, holder=holder, read=read), check)
+    growth = Regrowth(reader, room, holder) if holder is not None and reader.fact(OPEN) is not None else None
+    walk = _Walk(reader, room, Auditor(room, holder=holder, read=read), check, growth)
     return walk.report()
 
 
 class _Walk:
     """One pass over the rows of one room."""
 
-    def __init__(self, reader: Reader, room: Room, auditor: Auditor, check: Check) -> None:
+    def __init__(self, reader: Reader, room: Room, auditor: Auditor, check: Check, growth: Regrowth | None) -> None:
         self._reader, self._room, self._auditor, self._check = reader, room, auditor, check
+        self._growth = growth  # none where whose store it is is not known, or it keeps no docket
         self._findings: list[Finding] = []
         self._leaves: dict[bytes, bytes] = {}
 
@@ -112,13 +119,15 @@ class _Walk:
         if is_whole:
             self._try(self._derived_chains)
             self._try(lambda: self._derived_leaves(report))
+        if is_whole and report.is_sound and not self._findings:
+            self._try(self._derived_work)
         return msgspec.structs.replace(report, findings=(*report.findings, *self._findings))
 
-    def _try(self, walk) -> bool:  # type: ignore[no-untyped-def]
+    def _try(self, walk: Callable[[], None]) -> bool:
         try:
             walk()
         except RecordBroken as error:
-            self._findings.append(Finding(f"room {self._room.title}", "row-broken", str(error)))
+            self._findings.append(Finding(Sentence("room {title}", title=self._room.title), "row-broken", Sentence.of(error)))
             return False
         return True
 
@@ -135,7 +144,10 @@ class _Walk:
                 signature_holds=holds,
             )
             if kept.opening != opening_of(entry):
-                self._findings.append(Finding(entry.place, "local-column", "it is kept under another consultation than its own"))
+                what = Sentence("it is kept under another consultation than its own")
+                self._findings.append(Finding(entry.place, "local-column", what))
+            elif self._growth is not None and entry.header.ally in self._room.members:
+                self._growth.take(kept)
 
     def _signatures(self) -> Iterator[tuple[Kept, Signature | None]]:
         for kept in self._reader.entries(self._room.id):
@@ -154,8 +166,8 @@ class _Walk:
                 continue  # the auditor has named it
             by = said.by if isinstance(said, Countersignature) else said.ally
             if (kept.ally, kept.epoch, kept.length, kept.by) != (said.ally, said.epoch, said.length, by):
-                where = f"statement on {said.ally} to {said.length}"
-                self._findings.append(Finding(where, "local-column", "it is kept as a statement on another place"))
+                where = Sentence("statement on {ally} to {length}", ally=said.ally, length=said.length)
+                self._findings.append(Finding(where, "local-column", Sentence("it is kept as a statement on another place")))
 
     def _papers(self) -> None:
         for root in self._reader.papers(self._room.id):
@@ -169,18 +181,52 @@ class _Walk:
 
     def _derived_chains(self) -> None:
         for ally, regrown in self._auditor.chains.items():
+            where = Sentence("fact of {ally}'s chain", ally=ally)
             fact = self._reader.fact(chain_key(self._room.id, ally))
             kept = Chain(self._room.id, ally, others=len(self._room.members) - 1)
             if fact is not None:
                 try:
                     kept = msgspec.msgpack.decode(fact, type=Chain)
                 except msgspec.DecodeError as error:
-                    self._findings.append(Finding(f"fact of {ally}'s chain", "derived-differs", str(error)))
+                    self._findings.append(Finding(where, "derived-differs", Sentence("{error}", error=str(error))))
                     continue
             differing = same_record(spread(kept), spread(regrown))
             if differing:
-                what = f"{', '.join(differing)}: not as the entries make it; a node that is not running can rebuild it"
-                self._findings.append(Finding(f"fact of {ally}'s chain", "derived-differs", what))
+                what = Sentence(
+                    "{names}: not as the entries make it; a node that is not running can rebuild it", names=", ".join(differing)
+                )
+                self._findings.append(Finding(where, "derived-differs", what))
+
+    def _derived_work(self) -> None:
+        """Consultations, what is still to be done of them, and where clocks turned."""
+        if self._growth is None:
+            return
+        room, facts = self._room.id.hex(), self._reader.facts
+        differing: list[str] = []
+        is_open, waiting = {}, {}
+        for one in self._growth.consultations():
+            fact = self._reader.fact(consultation_key(one.consultation.opening))
+            if fact is not None and not _holds(fact, one.consultation):
+                differing.append(f"consultation {one.consultation.opening[:4].hex()}…")
+            if one.lines.is_open:
+                is_open[f"{OPEN}/{one.key}"] = one.consultation.opening
+            waiting.update({f"{WAITING}/{key}": line for key, line in one.lines.waiting.items() if line is not None})
+        try:
+            lines = {key: waiting_of(value) for key, value in facts(f"{WAITING}/").items()}
+        except msgspec.DecodeError:
+            lines = {}
+        turns = {branch_of(key): value for key, value in facts(f"derived/turns/{room}/").items()}
+        compared = (
+            ("consultations that are open", is_open, facts(f"{OPEN}/{room}/")),
+            ("messages of ours that wait", waiting, {k: v for k, v in lines.items() if v.room == self._room.id}),
+            ("turns of clocks", {k: msgspec.msgpack.encode(v) for k, v in self._growth.turns.now.items()}, turns),
+        )
+        differing += [name for name, regrown, kept in compared if regrown != kept]
+        if differing:
+            what = Sentence(
+                "{names}: not as the entries make it; a node that is not running can rebuild it", names=", ".join(differing)
+            )
+            self._findings.append(Finding(Sentence("facts of consultations"), "derived-differs", what))
 
     def _derived_leaves(self, report: RoomReport) -> None:
         for paper in report.papers:
@@ -188,5 +234,16 @@ class _Walk:
             if fact is None and not (paper.is_whole and paper.names and paper.chunks):
                 continue
             if fact != self._leaves.get(paper.root):
-                where = f"fact of paper {paper.root[:4].hex()}…"
-                self._findings.append(Finding(where, "derived-differs", "its leaf digests are not those of its chunks"))
+                where = Sentence("fact of paper {root}…", root=paper.root[:4].hex())
+                what = Sentence("its leaf digests are not those of its chunks")
+                self._findings.append(Finding(where, "derived-differs", what))
+
+
+def _holds(fact: bytes, regrown: Consultation) -> bool:
+    """Return whether a fact holds that consultation; its parts may lie in another order."""
+    if fact == msgspec.msgpack.encode(regrown):
+        return True
+    try:
+        return msgspec.msgpack.decode(fact, type=Consultation) == regrown
+    except msgspec.DecodeError:
+        return False

@@ -7,7 +7,7 @@ back) or local to this node (`local/...`: paired allies, what was sent when). No
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Protocol
 
 import msgspec
@@ -57,6 +57,7 @@ class Body(msgspec.Struct, frozen=True):
     digest: bytes  # of the entry
     salt: bytes
     body: bytes
+    flags: tuple[str, ...] = ()  # of the entry as a whole
 
 
 class Batch(msgspec.Struct):
@@ -90,8 +91,8 @@ class Reader(Protocol):
     def digests(self, room: bytes, ally: str, branch: int, start: int, end: int) -> list[bytes]:
         """Entry digests of one branch with start <= seq < end, in order."""
 
-    def about(self, opening: bytes) -> list[Kept]:
-        """The opening and all entries that belong to its consultation, in order of arrival."""
+    def about(self, opening: bytes, kinds: Collection[str] = ()) -> list[Kept]:
+        """The opening and all entries that belong to its consultation, in order of arrival; or those of these kinds only."""
 
     def entries(self, room: bytes) -> Iterator[Kept]:
         """All entries of a room in order of arrival."""
@@ -111,6 +112,12 @@ class Reader(Protocol):
     def openings(self, room: bytes) -> list[Kept]:
         """The entries of a room that open a consultation, in order of arrival."""
 
+    def recent_openings(self, rooms: Sequence[bytes], before: bytes | None, limit: int) -> list[Kept]:
+        """At most `limit` openings of these rooms, newest arrival first; only those that came before the entry `before`."""
+
+    def openings_between(self, lowest: bytes, highest: bytes, limit: int) -> list[bytes]:
+        """At most `limit` digests of openings, of any room, with lowest <= digest <= highest, ascending."""
+
     def charters(self) -> list[SignedCharter]:
         """All charters, in force or proposed."""
 
@@ -128,6 +135,9 @@ class Reader(Protocol):
 
     def first_fact(self, prefix: str, start: str) -> bytes | None:
         """The first fact, by key, that begins with `prefix` and is not below `start`."""
+
+    def facts_from(self, prefix: str, start: str, limit: int) -> list[tuple[str, bytes]]:
+        """At most `limit` facts, by key, that begin with `prefix` and are not below `start`."""
 
     def facts(self, prefix: str) -> dict[str, bytes]:
         """All facts whose key begins with `prefix`, ordered by key."""

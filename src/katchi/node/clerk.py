@@ -10,35 +10,42 @@ from collections.abc import Iterable
 
 from katchi.consult import acts, rules
 from katchi.consult.consultation import Consultation
+from katchi.consult.stances import MOVES_NONE
 from katchi.errors import Malformed, NotFound, NotTrusted, Refused
 from katchi.node import commands as cmd
 from katchi.node.accepting import Acceptor
 from katchi.node.batch import CHUNK_SIZE, Chunk, Kept
 from katchi.node.commands import Written
 from katchi.node.notices import Notice, Told
+from katchi.node.receipts import RECEIPTS_AN_ENTRY, Receipts
 from katchi.node.settings import PairedAlly
 from katchi.node.state import State, leaves_key
 from katchi.node.writing import Author, Chance, Envelope
 from katchi.record import merkle
 from katchi.record.canonical import decode_struct
-from katchi.record.chain import Chain
 from katchi.record.charter import Charter, Room, SignedCharter, charter_bytes, sign_charter, verified_charter
 from katchi.record.fields import STATEMENT_SIZE_MAX
 from katchi.record.identity import Contact, KnownAlly, SignedContact, SignedIdentity, verified_contact
 from katchi.record.suite import Signer
 from katchi.vocabulary import Kind
 
-RECEIPTS_AN_ENTRY = 500
-
 
 class Clerk:
     """One node's commands."""
 
     def __init__(
-        self, state: State, author: Author, acceptor: Acceptor, signer: Signer, chance: Chance, notices: list[Notice]
+        self,
+        state: State,
+        author: Author,
+        acceptor: Acceptor,
+        receipts: Receipts,
+        signer: Signer,
+        chance: Chance,
+        notices: list[Notice],
     ) -> None:
         self.state, self.own, self.settings = state, state.own, state.settings
-        self._author, self._acceptor, self._signer, self._chance, self._notices = author, acceptor, signer, chance, notices
+        self._author, self._acceptor, self._receipts = author, acceptor, receipts
+        self._signer, self._chance, self._notices = signer, chance, notices
 
     def submit(self, command: cmd.NodeCommand, now: int) -> Written:
         """Take an officer's or operator's command into the batch.
@@ -52,9 +59,12 @@ class Clerk:
             case cmd.FoundRoom():
                 return self._found(command, now)
             case cmd.JoinRoom():
-                return self._join(command)
+                return self._join(command, now)
             case cmd.Pair():
                 return self._pair(command.ally, now)
+            case cmd.Consider():
+                self._weighed(command.act, now)
+                return Written()
             case cmd.KeepChunk():
                 return self._keep_chunk(command)
             case cmd.MarkRead():
@@ -65,24 +75,38 @@ class Clerk:
                 return self._consult(command, now)
 
     def _open(self, command: rules.Open, now: int) -> Written:
-        room = self.room(command.room)
+        room, act = self._weighed(command, now)
         self._require_papers(room, command.papers)
-        return self._write(room, rules.decide_open(command, now=now), now)
+        return self._write(room, act, now)
 
     def _consult(self, command: rules.ConsultationCommand, now: int) -> Written:
         state = self.consultation(command.consultation)
-        room = self.state.rooms.now[state.room]
+        room, act = self._weighed(command, now)
         if isinstance(command, rules.StatePosition):
             self._require_papers(room, command.papers)
-        is_frozen = self.state.chain(room.id, self.own.ally).is_frozen
-        act = rules.decide(state, self.own.ally, command, self.state.entry, is_frozen)
         written = self._write(room, act, now)
-        self._read_all(state, command.post, command.by, now)  # whoever answers has read
+        if act.kind not in MOVES_NONE:  # whoever answers has read; what answers nothing says nothing of it
+            self._read_all(state, command.post, command.by, now)
         return written
 
+    def _weighed(self, command: rules.Open | rules.ConsultationCommand, now: int) -> tuple[Room, rules.Act]:
+        """Return the act that a command causes, or raise what refuses it, but for papers not kept yet. Changes nothing."""
+        if isinstance(command, rules.Open):
+            room, act = self.room(command.room), rules.decide_open(command, now=now)
+        else:
+            state = self.consultation(command.consultation)
+            room = self.state.rooms.now[state.room]
+            is_frozen = self.state.chain(room.id, self.own.ally).is_frozen
+            act = rules.decide(state, self.own.ally, command, self.state.entry, is_frozen, now=now)
+        self._author.require_writable(room, act.body, self._envelope(act))
+        return room, act
+
+    def _envelope(self, act: rules.Act) -> Envelope:
+        marking = self.settings.usual_marking if act.command.marking is None else act.command.marking
+        return Envelope(self._post(act.command.post), act.about, act.command.precedence, marking)
+
     def _write(self, room: Room, act: rules.Act, now: int) -> Written:
-        envelope = Envelope(self._post(act.command.post), act.about, act.command.precedence, act.command.marking)
-        kept = self._author.write(room, act.kind, act.body, now, envelope)
+        kept = self._author.write(room, act.kind, act.body, now, self._envelope(act))
         self._acceptor.fold(kept)
         return _written(kept)
 
@@ -114,11 +138,11 @@ class Clerk:
         self.open_if_in_force(room, now)
         return Written(room.id, room=room.id)
 
-    def _join(self, command: cmd.JoinRoom) -> Written:
+    def _join(self, command: cmd.JoinRoom, now: int) -> Written:
         room = self.state.rooms.get(command.room)
         if room is None:
             raise NotFound("no charter here founds that room", hint="`katchi room list` shows what was proposed.")
-        self.sign_charter(room)
+        self.open_if_in_force(self.sign_charter(room), now)
         return Written(room.id, room=room.id)
 
     def sign_charter(self, room: Room) -> Room:
@@ -203,7 +227,8 @@ class Clerk:
             if size != paper.size or merkle.root_of_leaves(room.hash, leaves) != paper.root:
                 raise Refused(
                     "the paper '{name}' is not kept whole here: {held} of {size} bytes",
-                    hint="Attach it again with --paper FILE; nothing was sent.",
+                    hint="Attach it again; nothing was sent.",
+                    field="papers",
                     name=paper.name,
                     held=size,
                     size=paper.size,
@@ -221,6 +246,8 @@ class Clerk:
     def _read(self, state: Consultation, messages: list[bytes], post: str | None, by: str | None, now: int) -> None:
         seat = self._post(post)
         room = self.state.rooms.now[state.room]
+        if messages:
+            self._receipts.write(now)  # read implies delivered
         for start in range(0, len(messages), RECEIPTS_AN_ENTRY):
             body = acts.Read(by=by, entries=tuple(messages[start : start + RECEIPTS_AN_ENTRY]), post=seat)
             self._author.write(room, Kind.READ, body, now, Envelope(seat, (state.opening,)))
@@ -230,35 +257,31 @@ class Clerk:
     def _accept_repair(self, command: cmd.AcceptRepair, now: int) -> Written:
         room = self.room(command.room)
         chain = self.state.chain(room.id, command.ally)
-        repair = next((kept for kept in self._chain_openings(chain) if _reason(kept) == "repaired"), None)
-        if not chain.forks or repair is None:
+        settling = [(one.epoch, one.digest) for one in chain.repairs if any(chain.settles(one, f) for f in chain.open_forks)]
+        if not settling:
             raise Refused(
                 "{ally} has no fork in this room that it has repaired",
                 hint="`katchi record audit DIR` says how each chain stands.",
                 ally=command.ally,
             )
-        envelope = Envelope(self._post(None), (repair.entry.digest,))
+        envelope = Envelope(self._post(None), (max(settling)[1],))
         body = acts.RepairAccepted(by=command.by, ally=command.ally)
         kept = self._author.write(room, Kind.REPAIR_ACCEPTED, body, now, envelope)
-        self._acceptor.accepted(room, kept, body)
+        self._acceptor.repaired(room, kept, body)
         return _written(kept)
-
-    def _chain_openings(self, chain: Chain) -> list[Kept]:
-        found: list[Kept] = []
-        for index, branch in enumerate(chain.branches):
-            found += self.state.store.run(chain.room, chain.ally, index, branch.start, branch.start + 1, 1)
-        return found[::-1]
 
     def room(self, room: bytes | None) -> Room:
         """Return a room by id; None means the only shared one in force, else the national one."""
         if room is not None:
             found = self.state.rooms.get(room)
             if found is None:
-                raise NotFound("no room here goes by that id", hint="`katchi room list` shows all rooms.")
+                raise NotFound("no room here goes by that id", hint="`katchi room list` shows all rooms.", field="room")
             return found
         shared = [r for r in self.state.rooms.now.values() if not r.is_national and not r.missing]
         if len(shared) > 1:
-            raise Refused("this node shares {n} rooms", hint="Name one with --room ID: `katchi room list`.", n=len(shared))
+            raise Refused(
+                "this node shares {n} rooms", hint="Name one with --room ID: `katchi room list`.", field="room", n=len(shared)
+            )
         national = [r for r in self.state.rooms.now.values() if r.is_national]
         if not shared and not national:
             raise NotFound("this node has no room", hint="Found one with `katchi room found`.")
@@ -274,8 +297,3 @@ class Clerk:
 
 def _written(kept: Kept) -> Written:
     return Written(kept.entry.digest, kept.entry.place, kept.entry.header.room)
-
-
-def _reason(kept: Kept) -> str:
-    body = acts.body_as(kept.entry.header.kind, kept.entry.body, acts.ChainOpened)
-    return body.reason if body is not None else ""

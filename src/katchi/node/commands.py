@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from katchi.consult.rules import Acknowledge, CouldNotConsult, End, Open, ProposeWords, SignWords, StatePosition
+from katchi.consult.rules import Acknowledge, CouldNotConsult, End, Open, ProposeWords, RecordDecision, SignWords, StatePosition
 from katchi.node.settings import PairedAlly
 
 
@@ -28,6 +28,12 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True, tag="pair"):
     """Take an ally's invitation; its signatures are verified again here."""
 
     ally: PairedAlly
+
+
+class Consider(msgspec.Struct, frozen=True, kw_only=True, tag="consider"):
+    """Refuse what this act would be refused for, and write nothing: asked before its papers are kept."""
+
+    act: Open | StatePosition
 
 
 class KeepChunk(msgspec.Struct, frozen=True, kw_only=True, tag="keep-chunk"):
@@ -60,6 +66,7 @@ NodeCommand = (
     FoundRoom
     | JoinRoom
     | Pair
+    | Consider
     | KeepChunk
     | MarkRead
     | AcceptRepair
@@ -70,6 +77,7 @@ NodeCommand = (
     | SignWords
     | End
     | CouldNotConsult
+    | RecordDecision
 )
 
 

@@ -12,22 +12,23 @@ import msgspec
 
 from katchi.consult import acts
 from katchi.consult.consultation import Consultation
-from katchi.errors import LinkFailed, NotTrusted, Unverified
+from katchi.errors import LinkFailed, LinkRefused, NotTrusted, Unverified
+from katchi.link import faults
 from katchi.link import frames as f
 from katchi.link.peer import Peer, Us
 from katchi.node import commands as cmd
 from katchi.node.accepting import Acceptor
-from katchi.node.batch import Batch, Kept, Store
-from katchi.node.clerk import RECEIPTS_AN_ENTRY, Clerk
+from katchi.node.batch import Batch, Store
+from katchi.node.clerk import Clerk
 from katchi.node.commands import Written
-from katchi.node.notices import Notice, Told
+from katchi.node.notices import Notice, Told, refused
+from katchi.node.receipts import Receipts
 from katchi.node.settings import Settings
 from katchi.node.state import SharedView, State
 from katchi.node.writing import Author, Chance, Envelope
-from katchi.record.charter import Room
 from katchi.record.identity import KnownAlly
 from katchi.record.suite import Signer, Suites
-from katchi.vocabulary import Kind, Precedence
+from katchi.vocabulary import Kind
 
 DAY_US = 86_400_000_000
 
@@ -51,10 +52,12 @@ class Machine:
         self.notices: list[Notice] = []
         self._author = Author(self.state, signer, chance, was_restored=was_restored)
         self._acceptor = Acceptor(self.state, self._author, self.notices)
-        self._clerk = Clerk(self.state, self._author, self._acceptor, signer, chance, self.notices)
+        self._receipts = Receipts(self.state, self._author)
+        self._clerk = Clerk(self.state, self._author, self._acceptor, self._receipts, signer, chance, self.notices)
         self._shared = SharedView(self.state)
         self.peers: dict[str, Peer] = {}
         self._bytes_read: dict[str, tuple[int, int]] = {}  # ally: (day, bytes)
+        self._noted: dict[tuple[str, bytes], str] = {}  # (ally, room): the newest key of our journal
         self._journal: dict[str, bytes] = {}
         self._journal_since = 0
         for ally in self.state.allies.now:
@@ -94,9 +97,17 @@ class Machine:
         """Take one frame of an ally's node into the batch.
 
         Raises:
-            LinkFailed: the frame is not as agreed, or the day's limit is reached; close the bearer.
+            LinkFailed: the frame is not as agreed, or the day's limit is reached, or the ally's node
+                says that it reads no more; close the bearer, after a last word where there is one.
         """
-        peer = self.peers[ally]
+        try:
+            self._receive(self.peers[ally], data, now)
+        except LinkFailed as error:
+            self.peers[ally].ended = error
+            raise
+
+    def _receive(self, peer: Peer, data: bytes, now: int) -> None:
+        ally = peer.ally
         self._count(ally, len(data), now)
         try:
             frame = f.read_frame(data)
@@ -107,8 +118,8 @@ class Machine:
             peer.heard_at = now
             self._take(peer, frame, now)
         except Unverified as error:
-            self.notices.append(Notice(Told.REFUSED, ally, None, f"{error.reason}: {error}"))
-            raise LinkFailed(
+            self.notices.append(refused(ally, None, error))
+            raise LinkRefused(
                 "{ally}'s node sent a frame that cannot be taken: {reason}",
                 hint="The link is tried again by itself. If it goes on, compare versions with `katchi link status`.",
                 ally=ally,
@@ -120,11 +131,12 @@ class Machine:
         read = size if day != now // DAY_US else read + size
         self._bytes_read[ally] = (now // DAY_US, read)
         if read > self.settings.bytes_a_day_max:
-            raise LinkFailed(
+            raise LinkRefused(
                 "{ally}'s node sent more than {limit} bytes today: no more is read",
                 hint="Raise bytes_a_day_max in settings.toml if this is expected.",
                 ally=ally,
                 limit=self.settings.bytes_a_day_max,
+                reason="day-limit",
             )
 
     def _take(self, peer: Peer, frame: f.Frame, now: int) -> None:
@@ -150,8 +162,8 @@ class Machine:
                 accept.paper_leaves(ally, frame)
                 peer.came("leaves", frame.root, 0, now)
             case f.ChunkFrame():
-                accept.chunk(ally, frame)
-                peer.came("chunk", frame.root, frame.index, now)
+                if accept.chunk(ally, frame):  # one that comes before what was lost is no progress: a silence asks for both
+                    peer.came("chunk", frame.root, frame.index, now)
             case f.WantBodies() | f.WantPaper():
                 peer.asked(frame)
             case f.CharterFrame():
@@ -159,19 +171,13 @@ class Machine:
             case f.Ping():
                 peer.pinged(frame, now)
             case f.Fault():
-                raise LinkFailed(
-                    "{ally}'s node reads no more from us: {reason} {detail}",
-                    hint="Ask {ally}'s secretariat; the link is tried again by itself.",
-                    ally=ally,
-                    reason=frame.reason,
-                    detail=frame.detail,
-                )
+                raise faults.told(ally, frame)
 
     def _charter(self, ally: str, frame: f.CharterFrame, now: int) -> None:
         try:
             room = self._acceptor.charter(ally, frame.charter)
         except Unverified as error:  # named, and not signed; the link goes on
-            self.notices.append(Notice(Told.REFUSED, ally, None, f"{error.reason}: {error}"))
+            self.notices.append(refused(ally, None, error))
             return
         self.peers[ally].took(frame)
         if room is None:
@@ -186,7 +192,7 @@ class Machine:
             try:
                 room = self._clerk.sign_charter(room)
             except NotTrusted as error:  # it names another key for a paired ally: kept as proposed, never signed
-                self.notices.append(Notice(Told.REFUSED, ally, room.id, str(error)))
+                self.notices.append(refused(ally, room.id, error))
         self._clerk.open_if_in_force(room, now)
 
     def outgoing(self, ally: str, now: int) -> list[bytes]:
@@ -205,6 +211,9 @@ class Machine:
             return
         length = self.peers[ally].sent(room, self.own.ally, self.state.chain(room, self.own.ally).main)
         key = f"local/sent/{room.hex()}/{ally}/{newest.epoch:016x}/{length:016x}"
+        if self._noted.get((ally, room)) == key:
+            return
+        self._noted[ally, room] = key
         if self.state.store.fact(key) is None and key not in self._journal:
             self._journal_since = self._journal_since or now
             self._journal[key] = now.to_bytes(8, "big")
@@ -213,7 +222,10 @@ class Machine:
 
     def tick(self, now: int) -> None:
         """Let time pass: escalate what is overdue."""
-        for on_desk in self.state.desk.overdue(now):
+        overdue = self.state.desk.overdue(now)
+        if overdue:
+            self._receipts.write(now)  # delivered to the first post before it goes to the next: also right after a restart
+        for on_desk in overdue:
             self._escalate(on_desk.message, now)
 
     def _escalate(self, message: bytes, now: int) -> None:
@@ -234,6 +246,9 @@ class Machine:
         overdue = self.state.desk.next_due()
         if overdue is not None:
             due.append(overdue)
+        receipts = self._receipts.next_due()
+        if receipts is not None:
+            due.append(receipts)
         covered = self._author.next_cover()
         if covered is not None:
             due.append(covered + self.settings.checkpoint_every_us)
@@ -243,29 +258,22 @@ class Machine:
 
     def close_group(self, now: int) -> Batch:
         """Return the batch to keep: all inputs since the last one, our receipts and our statements."""
-        for (room_id, opening), messages in self._acceptor.to_deliver.items():
-            self._deliver(self.state.rooms.now[room_id], opening, messages, now)
-        self._acceptor.to_deliver.clear()
+        self._receipts.write_due(now)
         self._author.cover(now)
         self._author.countersign(now)
         self.state.write_facts()
-        if self._journal and (not self.state.batch.is_empty or now >= self._journal_since + self.settings.journal_every_us):
+        if self._journal and not 0 <= now - self._journal_since < self.settings.journal_every_us:
             self.state.batch.facts.update(self._journal)
         return self.state.batch
-
-    def _deliver(self, room: Room, opening: bytes, messages: list[Kept], now: int) -> None:
-        post = self.settings.duty.posts[0]
-        precedence = max((kept.entry.header.precedence for kept in messages), default=Precedence.ROUTINE)
-        for start in range(0, len(messages), RECEIPTS_AN_ENTRY):
-            digests = tuple(kept.entry.digest for kept in messages[start : start + RECEIPTS_AN_ENTRY])
-            body = acts.Delivered(entries=digests, post=post)
-            self._author.write(room, Kind.DELIVERED, body, now, Envelope(post, (opening,), precedence))
 
     def committed(self) -> None:
         """The batch is durable: it may be told, shown and sent."""
         batch = self.state.batch
         changed = {kept.entry.header.room for kept in batch.entries} | {statement.room for statement in batch.statements}
         self._author.covered_all()
+        for (via, room, ally, branch), (length, at) in self._acceptor.brought.items():
+            self.peers[via].brought(room, ally, branch, length, at)
+        self._acceptor.brought.clear()
         if batch.facts:
             for key in [key for key in self._journal if key in batch.facts]:
                 del self._journal[key]
@@ -282,5 +290,6 @@ class Machine:
     def rolled_back(self) -> None:
         """The batch was not kept: nothing of it happened."""
         self.state.rolled_back()
-        self._acceptor.to_deliver.clear()
+        self._acceptor.brought.clear()
+        self._receipts.forget_batch()
         self._author.forget_batch()

@@ -6,6 +6,8 @@ from enum import StrEnum
 
 import msgspec
 
+from katchi.errors import KatchiError, Sentence, Unverified
+
 
 class Told(StrEnum):
     """What a notice is about."""
@@ -27,5 +29,14 @@ class Notice(msgspec.Struct, frozen=True):
     told: Told
     ally: str
     room: bytes | None = None
-    detail: str = ""
+    detail: str = ""  # in English, a token or a name
     precedence: int = 0
+    reason: str = ""  # why something was refused, where a token of docs/spec/record.md says it
+    words: Sentence | None = None  # `detail` in whatever language it is shown, where it is a sentence
+
+
+def refused(ally: str, room: bytes | None, error: KatchiError, told: Told = Told.REFUSED) -> Notice:
+    """Return the notice that something of an ally's node was not taken, and why."""
+    if isinstance(error, Unverified):
+        return Notice(told, ally, room, f"{error.reason}: {error.detail}", reason=error.reason, words=error.detail)
+    return Notice(told, ally, room, str(error), words=Sentence.of(error))

@@ -20,8 +20,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     duty: Duty = Duty()
     join: Literal["paired", "ask"] = "paired"  # sign a charter of allies we have all paired with, or let an officer
     checkpoint_every_us: int = 50_000  # entries that bind no one are covered this much later, at most
+    receipt_every_us: int = 50_000  # the first message is receipted at once, those that follow it this much later, at most
     journal_every_us: int = SECOND  # what was sent when is kept this much later, at most
     bytes_a_day_max: int = 8 * 1024**3  # read from one ally; beyond it the link to it is closed
+
+    @property
+    def usual_marking(self) -> str:
+        """The marking of what is written without one."""
+        return "EXERCISE" if self.mode == "exercise" else "UNCLASSIFIED"
 
 
 class PairedAlly(msgspec.Struct, frozen=True, kw_only=True):

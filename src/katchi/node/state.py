@@ -6,26 +6,34 @@ its changes with it. Reads look at the batch first, then at the store.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
+from katchi.consult.acts import ChainOpened, body_as, repaired_heads
 from katchi.consult.consultation import Consultation, folded
 from katchi.consult.duty import OnDesk
 from katchi.link.holdings import PaperWanted
 from katchi.node.batch import Batch, Kept, Reader
 from katchi.node.desk import Desk
+from katchi.node.docket import Docket
+from katchi.node.fresh import Fresh
+from katchi.node.regrowth import regrow
 from katchi.node.settings import PairedAlly, Settings
+from katchi.node.turns import Turns, TurnsOf, branch_of, turns_key
 from katchi.node.undoable import Undoable
-from katchi.record.chain import Chain
+from katchi.record.chain import Chain, repaired
 from katchi.record.charter import Room, SignedCharter, verified_charter
-from katchi.record.checkpoint import Signed
+from katchi.record.checkpoint import Signed, vouched_head
 from katchi.record.entry import Entry
 from katchi.record.identity import KnownAlly, SignedIdentity, known
 from katchi.record.suite import Suites
 from katchi.vocabulary import Kind
 
 CONSULTATIONS_CACHED = 512
+UNRECEIPTED = "derived/unreceipted"  # fact: the messages on the desk that our receipts of delivery do not name yet
+NONE = msgspec.msgpack.encode([])
 
 
 class Awaited(msgspec.Struct, frozen=True):
@@ -48,14 +56,19 @@ class State:
         self.chains: Undoable[tuple[bytes, str], Chain] = Undoable()
         self.consultations: Undoable[bytes, Consultation] = Undoable()
         self.desk = Desk(settings.duty)
+        self.unreceipted: Undoable[bytes, OnDesk] = Undoable()  # of the desk: our receipts of delivery are still to be written
+        self.docket = Docket(store, own.ally)
+        self.turns = TurnsOf()
         self.awaited: Undoable[bytes, Awaited] = Undoable()
         self.papers: Undoable[tuple[bytes, bytes], PaperWanted] = Undoable()
         self.allies: Undoable[str, PairedAlly] = Undoable()
         self.known: dict[bytes, KnownAlly] = {own.fingerprint: own}
+        self.fresh = Fresh()
         self.grown_at: dict[tuple[bytes, str], int] = {}
         self.batch = Batch()
         self._pending: dict[bytes, Kept] = {}
         self._places: dict[bytes, int] = {}  # of new entries in the batch
+        self._arrived: dict[tuple[bytes, str, int], int] = {}  # when a branch's head came
         self._load()
 
     def _load(self) -> None:
@@ -67,17 +80,41 @@ class State:
             for ally in room.members:
                 held = self.store.fact(chain_key(room.id, ally))
                 if held is not None:
-                    self.chains.now[room.id, ally] = msgspec.msgpack.decode(held, type=Chain)
+                    self.chains.now[room.id, ally] = chain = msgspec.msgpack.decode(held, type=Chain)
+                    if chain.forks and not chain.repairs:
+                        self._find_repairs(chain)
             for kept in self.store.awaited(room.id):
                 header = kept.entry.header
                 self.awaited.now[kept.entry.digest] = Awaited(
                     room.id, header.ally, kept.branch, header.seq, header.precedence, kept.via
                 )
-        for value in self.store.facts("derived/desk/").values():
-            self.desk.load(msgspec.msgpack.decode(value, type=OnDesk))
+        self.desk.load(self._laid())
+        unreceipted = msgspec.msgpack.decode(self.store.fact(UNRECEIPTED) or NONE, type=list[bytes])
+        self.unreceipted.now = {message: self.desk.now[message] for message in unreceipted if message in self.desk.now}
         for value in self.store.facts("derived/paper/").values():
             wanted = msgspec.msgpack.decode(value, type=PaperWanted)
             self.papers.now[wanted.room, wanted.root] = msgspec.structs.replace(wanted, has_leaves=False)
+        for key, value in self.store.facts("derived/turns/").items():
+            self.turns.now[branch_of(key)] = msgspec.msgpack.decode(value, type=Turns)
+        if not self.docket.is_known:
+            for room in self.rooms.now.values():
+                for branch, turns in regrow(self.store, room, self.docket, self.own.ally).now.items():
+                    self.turns.set(branch, turns)
+
+    def _find_repairs(self, chain: Chain) -> None:
+        """Note the repairs of a chain whose fact was written before they were kept there."""
+        for index, branch in enumerate(chain.branches):
+            for kept in self.store.run(chain.room, chain.ally, index, branch.start, branch.start + 1, 1):
+                heads = repaired_heads(body_as(kept.entry.header.kind, kept.entry.body, ChainOpened))
+                if heads is not None:
+                    chain = self.with_repair(chain, kept.entry, heads)
+                    self.chains.set((chain.room, chain.ally), chain)
+
+    def _laid(self) -> Iterator[OnDesk]:
+        """What lies on the desk, read in parts: all of its facts at once would take far more memory than the desk."""
+        for digit in "0123456789abcdef":
+            for value in self.store.facts(f"derived/desk/{digit}").values():
+                yield msgspec.msgpack.decode(value, type=OnDesk)
 
     # Reading through the batch.
 
@@ -116,6 +153,15 @@ class State:
         """Return an ally's chain in a room; an empty one before its first entry."""
         found = self.chains.get((room, ally))
         return found or Chain(room, ally, others=len(self.rooms.now[room].members) - 1)
+
+    def with_repair(self, chain: Chain, repair: Entry, heads: Iterable[tuple[int, int, bytes]]) -> Chain:
+        """Return `chain` with a repair noted that it holds, and that names these heads."""
+
+        def locate(digest: bytes) -> tuple[int, int] | None:
+            found = self.locate(digest)
+            return found[2:] if found is not None and found[:2] == (chain.room, chain.ally) else None
+
+        return repaired(chain, repair.digest, repair.header.epoch, heads, locate)
 
     def unbroken(self, room: bytes, ally: str) -> int:
         """Return the length to which an ally's newest branch, and the path below it, is held with its bodies."""
@@ -160,6 +206,7 @@ class State:
     def keep(self, kept: Kept, chain: Chain, now: int) -> None:
         """Add an entry and its author's chain to the batch."""
         header = kept.entry.header
+        self._note_turns(kept)
         self._places[kept.entry.digest] = len(self.batch.entries)
         self.batch.entries.append(kept)
         self._pending[kept.entry.digest] = kept
@@ -169,6 +216,20 @@ class State:
             self.awaited.set(
                 kept.entry.digest, Awaited(header.room, header.ally, kept.branch, header.seq, header.precedence, kept.via)
             )
+
+    def _note_turns(self, kept: Kept) -> None:
+        """Note where a clock or a statement goes back; the chain is as before `kept`."""
+        header = kept.entry.header
+        key = (header.room, header.ally, kept.branch)
+        chain = self.chains.get(key[:2])
+        if chain is not None and kept.branch < len(chain.branches):
+            before = chain.branches[kept.branch]
+            arrived = self._arrived.get(key)
+            if arrived is None:
+                head = self.kept(before.head)
+                arrived = head.arrived_at if head is not None else 0
+            self.turns.note(key, kept.entry, (before.at, before.sees), kept.arrived_at, arrived)
+        self._arrived[key] = kept.arrived_at
 
     def fill(self, kept: Kept) -> bool:
         """Take an entry with the body that it lacked; True if the entry itself is new in this batch."""
@@ -180,6 +241,12 @@ class State:
         self.awaited.set(digest, None)
         return place is not None
 
+    def redo_docket(self, opening: bytes) -> None:
+        """Note from its start what a consultation contributes to what is still to be done."""
+        kept = self.kept(opening)
+        if kept is not None:
+            self.docket.set(self.rooms.now[kept.entry.header.room], kept, self.consultation_entries(opening))
+
     def write_facts(self) -> None:
         """Add to the batch what memory must find again after a restart."""
         facts = self.batch.facts
@@ -190,20 +257,31 @@ class State:
         for message in self.desk.changed:
             on_desk = self.desk.get(message)
             facts[f"derived/desk/{message.hex()}"] = msgspec.msgpack.encode(on_desk) if on_desk else None
+        if self.unreceipted.changed:
+            messages = list(self.unreceipted.now)
+            facts[UNRECEIPTED] = msgspec.msgpack.encode(messages) if messages else None
         for room, root in self.papers.changed:
             wanted = self.papers.get((room, root))
             facts[f"derived/paper/{room.hex()}/{root.hex()}"] = msgspec.msgpack.encode(wanted) if wanted else None
+        for branch in self.turns.changed:
+            facts[turns_key(branch)] = msgspec.msgpack.encode(self.turns.now[branch])
         for ally in self.allies.changed:
             facts[f"local/ally/{ally}"] = msgspec.msgpack.encode(self.allies.now[ally])
+        self.docket.write(facts)
 
     @property
-    def _undoable(self) -> Sequence[Undoable[bytes, object]]:
-        return self.rooms, self.chains, self.consultations, self.desk, self.awaited, self.papers, self.allies  # type: ignore[return-value]
+    def _undoable(self) -> Sequence[Undoable[Any, Any]]:
+        work = self.desk, self.unreceipted, self.awaited, self.papers, self.turns
+        return self.rooms, self.chains, self.consultations, *work, self.allies
 
     def committed(self) -> None:
         """The batch is durable."""
         for part in self._undoable:
             part.keep()
+        if self.batch.bodies:
+            self.fresh.clear()
+        self.fresh.keep(self.batch.entries)
+        self.docket.keep()
         self.batch, self._pending, self._places = Batch(), {}, {}
         while len(self.consultations.now) > CONSULTATIONS_CACHED:
             del self.consultations.now[next(iter(self.consultations.now))]
@@ -212,6 +290,8 @@ class State:
         """The batch failed: nothing of it happened."""
         for part in self._undoable:
             part.take_back()
+        self.docket.take_back()
+        self._arrived.clear()
         self.consultations.now.clear()  # some were folded over the batch; the store knows them all
         self.batch, self._pending, self._places = Batch(), {}, {}
 
@@ -247,7 +327,8 @@ class SharedView:
 
     def run(self, room: bytes, ally: str, branch: int, start: int, end: int, limit: int) -> list[Entry]:
         """See Holdings."""
-        return [kept.entry for kept in self._state.store.run(room, ally, branch, start, end, limit)]
+        fresh = self._state.fresh.run(room, ally, branch, start, min(end, start + limit))
+        return fresh or [kept.entry for kept in self._state.store.run(room, ally, branch, start, end, limit)]
 
     def locate(self, digest: bytes) -> tuple[bytes, str, int, int] | None:
         """See Holdings."""
@@ -268,8 +349,11 @@ class SharedView:
         """See Holdings."""
         held = self._state.chain(room, ally).branches[branch]
         length = held.covered if by == ally else held.confirmed.get(by, 0)
-        statements = self._state.store.statements_at(room, ally, held.epoch, length)
-        return next((statement.signed for statement in statements if statement.by == by), None)
+        at = [s.signed for s in self._state.store.statements_at(room, ally, held.epoch, length) if s.by == by]
+        if len(at) > 1:  # of a forked chain, or by a liar: the one about this branch
+            (head,) = self._state.path_digests(self._state.chain(room, ally), branch, length - 1, length)
+            at = [signed for signed in at if vouched_head(signed) == head]
+        return next(iter(at), None)
 
     def bodies_wanted(self, ally: str, room: bytes, limit: int) -> list[bytes]:
         """See Holdings."""

@@ -29,8 +29,8 @@ class Undoable(Generic[Key, Value]):
 
     @property
     def changed(self) -> list[Key]:
-        """The keys set since the last `keep`."""
-        return list(self._before)
+        """The keys whose value is another than at the last `keep`."""
+        return [key for key, before in self._before.items() if self.now.get(key) is not before]
 
     def keep(self) -> None:
         """The changes are durable."""

@@ -11,17 +11,18 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from katchi.consult.acts import Body, ChainOpened, write_body
+from katchi.consult.acts import Body, ChainOpened, repaired_heads, write_body
 from katchi.errors import Malformed, Refused, Unverified
 from katchi.node.batch import Kept, KeptStatement
 from katchi.node.state import State
 from katchi.record import chain as c
 from katchi.record import merkle
+from katchi.record.canonical import decode_struct
 from katchi.record.charter import Room
-from katchi.record.checkpoint import Checkpoint, Countersignature, Signed, sign, statement_digest, verified_checkpoint
+from katchi.record.checkpoint import Checkpoint, Countersignature, Signed, sign, statement_digest
 from katchi.record.digest import SALT_SIZE, body_digest
 from katchi.record.entry import Entry, Header, Seen, sign_entry
-from katchi.record.fields import FORMAT
+from katchi.record.fields import FORMAT, STATEMENT_SIZE_MAX
 from katchi.record.suite import Signer
 from katchi.vocabulary import BINDING, Kind
 
@@ -61,6 +62,12 @@ class Author:
             Refused: the room is not in force.
             Malformed: the body is too large or holds control characters, or the marking is not ASCII.
         """
+        data = self.require_writable(room, body, envelope)
+        self.open_chain(room, now)
+        return self._append(room, kind, data, now, envelope)
+
+    def require_writable(self, room: Room, body: Body, envelope: Envelope) -> bytes:
+        """Return the bytes of a body that may be written, or raise as `write` would. Changes nothing."""
         if room.missing:
             raise Refused(
                 "the room is not in force: {allies} has not signed its charter",
@@ -69,10 +76,10 @@ class Author:
             )
         marking = envelope.marking
         if len(marking) > 128 or not marking.isascii() or not marking.isprintable():
-            raise Malformed("a marking is at most 128 printable ASCII characters", hint='For example "UNCLASSIFIED".')
-        data = write_body(body)
-        self.open_chain(room, now)
-        return self._append(room, kind, data, now, envelope)
+            raise Malformed(
+                "a marking is at most 128 printable ASCII characters", hint='For example "UNCLASSIFIED".', field="marking"
+            )
+        return write_body(body)
 
     def open_chain(self, room: Room, now: int) -> None:
         """Begin our chain, or a new epoch of it, where our next entry needs one."""
@@ -82,7 +89,7 @@ class Author:
             reason = "founded"
         elif room.id in self._reopen - self._reopened:
             reason = "restored"
-        elif chain.forks and all(branch.epoch <= chain.forks[-1].epoch for branch in chain.branches):
+        elif any(not any(chain.settles(repair, fork) for repair in chain.repairs) for fork in chain.forks):
             reason = "repaired"
         if not reason:
             return
@@ -94,7 +101,12 @@ class Author:
             branches=tuple((branch.epoch, branch.length - 1, branch.head) for branch in chain.branches),
         )
         epoch = 0 if reason == "founded" else max(now, highest + 1)
-        self._append(room, Kind.CHAIN_OPENED, write_body(body), now, Envelope(self._state.settings.duty.posts[0]), epoch=epoch)
+        envelope = Envelope(self._state.settings.duty.posts[0])
+        kept = self._append(room, Kind.CHAIN_OPENED, write_body(body), now, envelope, epoch=epoch)
+        heads = repaired_heads(body)
+        if heads is not None:
+            longer = self._state.chain(room.id, chain.ally)
+            self._state.chains.set((room.id, chain.ally), self._state.with_repair(longer, kept.entry, heads))
         if room.id in self._reopen:
             self._reopened.add(room.id)
             self._state.batch.facts[REOPEN + room.id.hex()] = None
@@ -265,7 +277,8 @@ class Author:
         held = fresh or self._state.store.statements_at(room.id, chain.ally, branch.epoch, branch.covered)
         for statement in reversed(held):
             if statement.by == chain.ally and statement.length == branch.covered and statement.epoch == branch.epoch:
-                return statement.signed, verified_checkpoint(room, statement.signed)
+                said = decode_struct(statement.signed.statement, Checkpoint, size_max=STATEMENT_SIZE_MAX)
+                return statement.signed, said  # it was verified when it was taken over
         return None
 
 

@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from katchi.errors import Unverified
+from katchi.errors import Sentence, Unverified
 from katchi.record import chain as c
+from katchi.record import digest as d
 from katchi.record import merkle
 from katchi.record.charter import Room
 from katchi.record.checkpoint import Signed, verified_checkpoint, verified_countersignature
@@ -23,7 +24,7 @@ from katchi.record.fork import ForkProof, verified_fork
 from katchi.record.papers import PaperName, Papers
 from katchi.record.report import BranchReport, ChainReport, Finding, ForkReport, RoomReport
 from katchi.record.vouching import Vouched, digest_at, settled
-from katchi.vocabulary import Flag, Kind, word
+from katchi.vocabulary import word
 
 
 class Said(NamedTuple):
@@ -32,6 +33,15 @@ class Said(NamedTuple):
     marks: tuple[str, ...] = ()  # how it leaves the rules
     papers: tuple[PaperName, ...] = ()
     accepts: str | None = None  # the ally whose repair it accepts
+    repairs: tuple[tuple[int, int, bytes], ...] | None = None  # (epoch, seq, digest) of the heads that a repair names
+
+
+class _Acceptance(NamedTuple):
+    """What a `repair.accepted` says."""
+
+    where: str
+    ally: str  # whose repair it accepts
+    repair: bytes | None
 
 
 Read = Callable[[Header, bytes | None], Said]
@@ -57,12 +67,14 @@ class Auditor:
         self.chains: dict[str, c.Chain] = {ally: c.Chain(room.id, ally, others=len(room.members) - 1) for ally in room.members}
         self._paths: dict[str, list[list[bytes]]] = {ally: [] for ally in room.members}
         self._places: dict[bytes, tuple[str, int, int]] = {}
-        self._waiting: dict[bytes, list[tuple[Entry, int | None]]] = {}  # by the digest they follow
-        self._unresolved: dict[Seen, tuple[str, str]] = {}  # what was not held when stated: by whom, where first
+        self._waiting: dict[bytes, list[tuple[Entry, int | None, Said]]] = {}  # by the digest they follow
+        self._beside: list[Header] = []  # that follow an entry which was no head when they came
+        self._unresolved: dict[tuple[Seen, str], tuple[int, int]] = {}  # what was not held when stated: by whom, where first
+        self._acceptances: list[_Acceptance] = []
         self._statements: dict[Vouched, None] = {}
         self._said_by: dict[tuple[str, str, int, int], Vouched] = {}
         self._lacking: dict[str, list[tuple[int, int]]] = {ally: [] for ally in room.members}
-        self._sides: dict[bytes, SIDES] = {}  # of forks, by entry digest
+        self._sides: dict[bytes, SIDES] = {}  # of forks, and before those beside, by entry digest
         self._papers = Papers(room.hash)
         self._findings: list[Finding] = []
         self._allegations: list[Finding] = []
@@ -90,35 +102,33 @@ class Auditor:
             signature_holds: what came of the signature where it was checked elsewhere.
         """
         self._entries += 1
-        where = f"entry {self._entries}"
+        where: Sentence | str = Sentence("entry {number} of those here", number=self._entries)
         try:
             header = header or decode_header(header_bytes)
             where = f"{header.ally} {header.epoch}/{header.seq}"
             entry = verified_as(header, self.room, header_bytes, signature, salt, body, signature_holds=signature_holds)
         except Unverified as error:
-            self._find(where, error.reason, str(error), header.ally if header else None)
+            self._find(where, error.reason, error.detail, header.ally if header else None)
             return
         said = self._read(header, body)
         if said.marks:
             self._mark(where, *said.marks)
         for paper in said.papers:
             self._papers.name(paper, where)
-        if said.accepts in self.chains and header.about:
-            self.chains[said.accepts] = c.accepted(self.chains[said.accepts], header.about[0], header.ally)
         if body is None:
             self._lacking[header.ally].append((header.epoch, header.seq))
-        self._grow(Entry(header_bytes, signature, None, None, header, entry.digest), branch)
+        self._grow(Entry(header_bytes, signature, None, None, header, entry.digest), branch, said)
 
-    def _grow(self, first: Entry, branch: int | None) -> None:
-        follow = [(first, branch)]
+    def _grow(self, first: Entry, branch: int | None, said: Said) -> None:
+        follow = [(first, branch, said)]
         while follow:  # an entry, and those that waited for it
-            entry, branch = follow.pop()
-            if self._grown(entry, branch):
+            entry, branch, said = follow.pop()
+            if self._grown(entry, branch, said):
                 follow += self._waiting.pop(entry.digest, ())
 
-    def _grown(self, entry: Entry, branch: int | None) -> bool:
+    def _grown(self, entry: Entry, branch: int | None, said: Said) -> bool:
         if entry.digest in self._places:
-            self._find(entry.place, "entry-repeated", "it is there twice")
+            self._find(entry.place, "entry-repeated", Sentence("it is there twice"))
             return False
         header, ally = entry.header, entry.header.ally
         chain, paths = self.chains[ally], self._paths[ally]
@@ -133,10 +143,10 @@ class Auditor:
                 lambda index, seq: digest_at(chain, paths, index, seq),
             )
         except c.Gap:
-            self._waiting.setdefault(header.prev, []).append((entry, branch))
+            self._waiting.setdefault(header.prev, []).append((entry, branch, said))
             return False
         except Unverified as error:
-            self._find(entry.place, error.reason, str(error), ally)
+            self._find(entry.place, error.reason, error.detail, ally)
             return False
         self.chains[ally] = grown.chain
         if grown.branch == len(paths):
@@ -144,11 +154,12 @@ class Auditor:
         paths[grown.branch].append(entry.digest)
         self._places[entry.digest] = (ally, grown.branch, header.seq)
         if branch is not None and branch != grown.branch:
-            what = f"it is kept as of branch {branch}, and belongs to branch {grown.branch}"
+            what = Sentence("it is kept as of branch {kept}, and belongs to branch {branch}", kept=branch, branch=grown.branch)
             self._find(entry.place, "local-column", what)
         if grown.fork is not None:
             self._sides[entry.digest] = (entry.header_bytes, entry.signature)
         self._judge(entry, before)
+        self._note_repair(entry, said)
         return True
 
     def _locate(self, ally: str) -> c.Locate:
@@ -161,24 +172,30 @@ class Auditor:
     def _judge(self, entry: Entry, before: c.Branch | None) -> None:
         """Mark what a header shows of its author's ways; note what it states to have seen."""
         header = entry.header
-        marks: list[str] = []
         if before is not None:
-            if before.sees != header.sees:
-                now = {seen.ally: (seen.epoch, seen.seq) for seen in header.sees}
-                if any(now.get(seen.ally, (-1, -1)) < (seen.epoch, seen.seq) for seen in before.sees):
-                    marks.append(Flag.SEES_GOES_BACK)
-            if header.at < before.at:
-                marks.append(Flag.CLOCK_WENT_BACK)
-            if header.epoch != before.epoch and header.kind != Kind.CHAIN_OPENED:
-                marks.append(Flag.EPOCH_NOT_OPENED)
+            self._mark(entry.place, *c.goes_back(header, before))
+        elif header.seq > 0:
+            self._beside.append(header)
         if header.assent is not None:
-            marks.append("assent-missing")  # format 1 carries none beside
-        if marks:
-            self._mark(entry.place, *marks)
-        if before is None or before.sees != header.sees:
+            self._mark(entry.place, "assent-missing")  # format 1 carries none beside
+        if before is None or before.sees != header.sees or header.epoch < before.epoch:
             for seen in header.sees:
                 if not self._is_at(seen):
-                    self._unresolved.setdefault(seen, (header.ally, entry.place))
+                    here = header.epoch, header.seq
+                    said = seen, header.ally
+                    self._unresolved[said] = min(here, self._unresolved.get(said, here))
+
+    def _note_repair(self, entry: Entry, said: Said) -> None:
+        header = entry.header
+        if said.repairs is not None:
+            mine = self.chains[header.ally]
+            self.chains[header.ally] = c.repaired(mine, entry.digest, header.epoch, said.repairs, self._locate(header.ally))
+        if said.accepts is not None:
+            repair = header.about[0] if header.about else None
+            self._acceptances.append(_Acceptance(entry.place, said.accepts, repair))
+            theirs = self.chains.get(said.accepts)
+            if theirs is not None and repair is not None:
+                self.chains[said.accepts] = c.accepted(theirs, repair, header.ally)
 
     def _is_at(self, seen: Seen) -> bool:
         place = self._places.get(seen.digest)
@@ -192,7 +209,7 @@ class Auditor:
         try:
             said = verified_checkpoint(self.room, signed)
         except Unverified as error:
-            self._find("a checkpoint", error.reason, str(error))
+            self._find(Sentence("a checkpoint"), error.reason, error.detail)
             return
         self._statements[Vouched(said.ally, said.epoch, said.length, said.root, said.head, said.ally)] = None
 
@@ -201,12 +218,16 @@ class Auditor:
         try:
             said = verified_countersignature(self.room, signed)
         except Unverified as error:
-            self._find("a countersignature", error.reason, str(error))
+            self._find(Sentence("a countersignature"), error.reason, error.detail)
             return
         vouched = Vouched(said.ally, said.epoch, said.length, said.root, said.head, said.by)
         other = self._said_by.setdefault((said.by, said.ally, said.epoch, said.length), vouched)
         if other != vouched:
-            what = f"{said.by} vouched for two histories of {said.ally} at one length: proof that it did not tell the truth"
+            what = Sentence(
+                "{by} vouched for two histories of {ally} at one length: proof that it did not tell the truth",
+                by=said.by,
+                ally=said.ally,
+            )
             self._find(vouched.where, "countersignature-two-histories", what, said.by)
         self._statements[vouched] = None
 
@@ -218,9 +239,9 @@ class Auditor:
 
     @property
     def needed(self) -> frozenset[bytes]:
-        """Digests of entries whose headers the proofs of forks still need: see `give`."""
+        """Digests of entries whose headers proofs of forks and marks still need: see `give`."""
         sides = {digest for chain in self.chains.values() for fork in chain.forks for digest in fork.digests}
-        return frozenset(sides - self._sides.keys())
+        return frozenset((sides | {header.prev for header in self._beside}) - self._sides.keys())
 
     def give(self, digest: bytes, header_bytes: bytes, signature: bytes) -> None:
         """Give one of the headers that are `needed`."""
@@ -233,7 +254,7 @@ class Auditor:
             is_whole: False if what was fed broke off, so that what is missing proves nothing.
         """
         if self.room.missing:
-            where, what = "charter", f"not signed by {', '.join(self.room.missing)}"
+            where, what = Sentence("charter"), Sentence("not signed by {allies}", allies=", ".join(self.room.missing))
             if self._entries:
                 self._find(where, "charter-missing-signature", what)
             else:
@@ -244,7 +265,10 @@ class Auditor:
         for ally, chain in self.chains.items():
             self.chains[ally], findings = settled(chain, self._paths[ally], by_ally.get(ally, ()), self.room.hash)
             self._findings += [one for one in findings if is_whole or one.reason != "export-tail-withheld"]
+        self._findings = _said_once(self._findings)
+        self._settle_beside()
         if is_whole:
+            self._settle_acceptances()
             self._settle_waiting()
             self._settle_seen()
         papers = self._papers.report(is_whole=is_whole)
@@ -264,31 +288,49 @@ class Auditor:
         )
 
     def _settle_waiting(self) -> None:
-        held = {entry.digest for waiting in self._waiting.values() for entry, _ in waiting}
+        held = {entry.digest for waiting in self._waiting.values() for entry, _, _ in waiting}
         for prev, waiting in self._waiting.items():
             if prev not in held:
-                for entry, _ in waiting:
-                    self._find(entry.place, "prev-missing", "the entry before it is not there", entry.header.ally)
+                for entry, _, _ in waiting:
+                    what = Sentence("the entry before it is not there")
+                    self._find(entry.place, "prev-missing", what, entry.header.ally)
+
+    def _settle_beside(self) -> None:
+        """Hold entries that began a branch beside another against the one that their `prev` names."""
+        for header in self._beside:
+            before, _ = self._sides.get(header.prev, (b"", b""))
+            if d.digest(self.room.hash, d.ENTRY, before) == header.prev:
+                self._mark(f"{header.ally} {header.epoch}/{header.seq}", *c.goes_back(header, decode_header(before)))
+
+    def _settle_acceptances(self) -> None:
+        for where, ally, repair in self._acceptances:
+            chain = self.chains.get(ally)
+            if chain is None or not any(one.digest == repair for one in chain.repairs):
+                what = Sentence("what it accepts is no repair of {ally}'s chain that is here", ally=ally)
+                self._marks.append(Finding(where, "repair-unknown", what))
 
     def _settle_seen(self) -> None:
-        for seen, (by, where) in self._unresolved.items():
+        for (seen, by), (epoch, seq) in self._unresolved.items():
             if self._is_at(seen):
                 continue
-            place = f"{seen.ally} {seen.epoch}/{seen.seq}"
+            place, where = f"{seen.ally} {seen.epoch}/{seen.seq}", f"{by} {epoch}/{seq}"
             chain = self.chains[seen.ally]
             is_held = any(b.epoch == seen.epoch and b.start <= seen.seq < b.length for b in chain.branches)
             if is_held or seen.digest in self._places:
-                what = f"it states to have seen {place} with a digest that is not at that place: its word alone"
+                said = "it states to have seen {place} with a digest that is not at that place: its word alone"
+                what = Sentence(said, place=place)
                 self._allegations.append(Finding(where, "fork-alleged", what, by))
             elif self.holder in (None, seen.ally, by):
-                what = f"{by} states to have seen {place}, and the record here ends before that"
+                what = Sentence("{by} states to have seen {place}, and the record here ends before that", by=by, place=place)
                 self._find(where, "export-tail-withheld", what, seen.ally)
             else:
-                self._marks.append(Finding(where, "not-held-here", f"{place}, which it has seen, has not come here"))
+                what = Sentence("{place}, which it has seen, has not come here", place=place)
+                self._marks.append(Finding(where, "not-held-here", what))
 
     def _chain_report(self, ally: str) -> ChainReport:
         chain, newest = self.chains[ally], self.chains[ally].newest
-        forks = tuple(self._fork_report(chain, fork, number) for number, fork in enumerate(chain.forks))
+        open_forks = chain.open_forks
+        forks = tuple(self._fork_report(chain, fork, is_settled=fork not in open_forks) for fork in chain.forks)
         return ChainReport(
             ally=ally,
             entries=sum(len(path) for path in self._paths[ally]),
@@ -305,10 +347,9 @@ class Auditor:
             forks=forks,
         )
 
-    def _fork_report(self, chain: c.Chain, fork: c.Fork, number: int) -> ForkReport:
-        is_settled = number < chain.repaired
+    def _fork_report(self, chain: c.Chain, fork: c.Fork, *, is_settled: bool) -> ForkReport:
         where = f"{chain.ally} {fork.epoch}/{fork.seq}"
-        finding = Finding(where, "fork-pair", "two entries are signed for this place; both are kept", chain.ally)
+        finding = Finding(where, "fork-pair", Sentence("two entries are signed for this place; both are kept"), chain.ally)
         (self._marks if is_settled else self._findings).append(finding)
         one, other = (self._sides.get(digest) for digest in fork.digests)
         proof = ForkProof(*one, *other) if one and other else None
@@ -316,11 +357,23 @@ class Auditor:
             verified_fork(self.room, proof)
         return ForkReport(fork.epoch, fork.seq, fork.digests, proof, is_settled)
 
-    def _find(self, where: str, reason: str, what: str, against: str | None = None) -> None:
+    def _find(self, where: Sentence | str, reason: str, what: Sentence, against: str | None = None) -> None:
         self._findings.append(Finding(where, reason, what, against))
 
     def _mark(self, where: str, *marks: str) -> None:
-        self._marks += [Finding(where, str(mark), word(mark)) for mark in marks]
+        self._marks += [Finding(where, str(mark), Sentence("{what}", what=word(mark))) for mark in marks]
+
+
+def _said_once(findings: list[Finding]) -> list[Finding]:
+    """Return findings without what repeats that a signer lied: its lie fits no entries here, or does on a fork."""
+    lies = {one.where: one for one in reversed(findings) if one.reason == "countersignature-two-histories"}
+    repeats = {"countersignature-two-histories", "countersignature-other-history"}
+    return [one for one in findings if one.reason not in repeats or lies.get(one.where, one) is one]
+
+
+def _named(chain: c.Chain) -> Mapping[bytes, object]:
+    """Return what a chain's repairs name, in whatever order they and it came."""
+    return {one.digest: (one.epoch, frozenset(one.awaited), frozenset(one.found)) for one in chain.repairs}
 
 
 def same_record(one: c.Chain, other: c.Chain) -> Mapping[str, tuple[object, object]]:
@@ -331,6 +384,8 @@ def same_record(one: c.Chain, other: c.Chain) -> Mapping[str, tuple[object, obje
             found[name] = (getattr(one, name), getattr(other, name))
     if set(one.acceptances) != set(other.acceptances):
         found["acceptances"] = (one.acceptances, other.acceptances)
+    if _named(one) != _named(other):
+        found["repairs"] = (one.repairs, other.repairs)
     if len(one.branches) != len(other.branches):
         found["branches"] = (len(one.branches), len(other.branches))
         return found

@@ -184,12 +184,17 @@ def _note(item: Item, rooms: dict[bytes, Tips]) -> None:
         charter = decode_struct(item.statement, Charter, size_max=STATEMENT_SIZE_MAX)
         rooms[room_id(item.statement, charter.hash)] = Tips(charter.hash)
         return
-    header = decode_header(item.header) if isinstance(item, EntryItem) else None
-    tips = rooms.get(header.room if header is not None else item.room)  # type: ignore[union-attr]
-    if tips is None:
+    if isinstance(item, EntryItem):
+        header = decode_header(item.header)
+        _tips_of(header.room, rooms).add(header, item.header)
+    else:
+        _tips_of(item.room, rooms)
+
+
+def _tips_of(room: bytes, rooms: dict[bytes, Tips]) -> Tips:
+    if room not in rooms:
         raise Malformed("an item comes before the charter of its room", hint="This is a fault in katchi. Please report it.")
-    if header is not None and isinstance(item, EntryItem):
-        tips.add(header, item.header)
+    return rooms[room]
 
 
 class _Sink:

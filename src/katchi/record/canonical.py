@@ -70,7 +70,7 @@ def decode_struct(data: bytes, shape: type[Struct], *, size_max: int) -> Struct:
     except msgspec.ValidationError as error:
         _walk(loaded)
         reason = "header-extra-field" if "unknown field" in str(error) else "field-malformed"
-        raise Unverified(reason, str(error)) from None
+        raise Unverified(reason, "{error}", error=str(error)) from None
     if not _is_canonical(data, loaded):
         _name_fault(data, loaded)
     return value
@@ -111,7 +111,7 @@ def _is_sorted(value: Any) -> bool:
 
 def _load(data: bytes, size_max: int) -> Any:
     if len(data) > size_max:
-        raise Unverified("too-large", f"{len(data)} bytes where {size_max} are allowed")
+        raise Unverified("too-large", "{size} bytes where {size_max} are allowed", size=len(data), size_max=size_max)
     loaded: Any
     try:
         loaded = cbor2.loads(
@@ -119,7 +119,7 @@ def _load(data: bytes, size_max: int) -> Any:
         )
     except (cbor2.CBORDecodeError, ValueError, TypeError, OverflowError) as error:
         reason = "header-keys-duplicate" if "uplicate" in str(error) else "not-cbor"
-        raise Unverified(reason, type(error).__name__) from None
+        raise Unverified(reason, "{error}", error=type(error).__name__) from None
     return loaded
 
 
@@ -131,7 +131,7 @@ def _walk(value: Any) -> None:
     elif kind is dict:
         for key, item in value.items():
             if type(key) is not str:
-                raise Unverified("key-not-text", type(key).__name__)
+                raise Unverified("key-not-text", "{type}", type=type(key).__name__)
             _walk(item)
     elif kind is list:
         for item in value:
@@ -141,7 +141,7 @@ def _walk(value: Any) -> None:
     elif kind is _Tagged and value.tag in _BIGNUMS:
         raise Unverified("int-as-bignum-tag", "an integer is written as a tagged byte string")
     elif value is not None and kind is not str and kind is not bytes:
-        raise Unverified("type-not-allowed", kind.__name__)
+        raise Unverified("type-not-allowed", "{type}", type=kind.__name__)
 
 
 def _name_fault(data: bytes, value: Any) -> NoReturn:

@@ -2,21 +2,25 @@
 
 Most chains have one branch for ever. A new epoch (restore, repair) begins another; so does a fork:
 two signed headers at one (ally, epoch, seq). Nothing is dropped: each branch keeps its own Merkle
-frontier, and an entry's place is (branch, seq). Pure values; finding old entries is the caller's.
+frontier, and an entry's place is (branch, seq). A fork is settled by a repair that names each of its
+histories and that all others accept. Pure values; finding old entries is the caller's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
 from katchi.errors import Unverified
 from katchi.record import merkle
 from katchi.record.checkpoint import Checkpoint
-from katchi.record.entry import Entry, Seen
+from katchi.record.entry import Entry, Header, Seen
+from katchi.vocabulary import Flag, Kind
 
-BRANCHES_PER_EPOCH_MAX = 2
+BRANCHES_BESIDE_MAX = 2  # beside an epoch's first branch: from its author's own node, and from all others together
+BRANCHES_PER_EPOCH_MAX = 1 + 2 * BRANCHES_BESIDE_MAX  # that any node keeps, so that any record holds
 
 
 class Branch(msgspec.Struct, frozen=True):
@@ -42,6 +46,15 @@ class Fork(msgspec.Struct, frozen=True):
     digests: tuple[bytes, bytes]
 
 
+class Repair(msgspec.Struct, frozen=True):
+    """A `chain.opened` that says it repairs its chain: what it names of epochs with several histories."""
+
+    digest: bytes
+    epoch: int  # its own
+    awaited: tuple[tuple[int, bytes], ...]  # (epoch, digest) of what it names and is not held yet
+    found: tuple[tuple[int, int], ...]  # (branch, seq) of what it names and is held
+
+
 class Chain(msgspec.Struct, frozen=True):
     """All that is held of one ally's statements in one room."""
 
@@ -51,12 +64,23 @@ class Chain(msgspec.Struct, frozen=True):
     forks: tuple[Fork, ...] = ()
     acceptances: tuple[tuple[bytes, str], ...] = ()  # (digest of a repair's opening, member who accepts it)
     others: int = 0  # members besides the author: so many must accept a repair
+    repairs: tuple[Repair, ...] = ()
 
     @property
-    def repaired(self) -> int:
-        """Forks that a repair settled: each needs one that every other member has accepted."""
-        repairs = {repair for repair, _ in self.acceptances}
-        return sum(len({by for repair, by in self.acceptances if repair == one}) >= self.others for one in repairs)
+    def open_forks(self) -> tuple[Fork, ...]:
+        """Forks that no repair settles which every other member has accepted."""
+        if not self.forks:
+            return ()
+        accepted = Counter(repair for repair, _ in self.acceptances)
+        repairs = [repair for repair in self.repairs if accepted[repair.digest] >= self.others]
+        return tuple(fork for fork in self.forks if not any(self.settles(repair, fork) for repair in repairs))
+
+    def settles(self, repair: Repair, fork: Fork) -> bool:
+        """Return whether a repair is about a fork: it names, of each of its histories, an entry that no other one shares."""
+        histories = [i for i, branch in enumerate(self.branches) if branch.epoch == fork.epoch and branch.length > fork.seq]
+        named = [at for at in repair.found if self.branches[at[0]].epoch == fork.epoch and at[1] >= fork.seq]
+        last = {max((at for at in named if self.is_on_path(i, *at)), key=lambda at: at[1], default=None) for i in histories}
+        return repair.epoch > fork.epoch and None not in last and len(last) == len(histories)
 
     @property
     def main(self) -> int:
@@ -78,12 +102,11 @@ class Chain(msgspec.Struct, frozen=True):
     @property
     def is_frozen(self) -> bool:
         """True while a fork is unsettled: what follows it counts toward no agreement."""
-        return len(self.forks) > self.repaired
+        return bool(self.open_forks)
 
     def counts(self, epoch: int, seq: int) -> bool:
         """Return whether an entry at this place may count toward "agreed"."""
-        open_forks = self.forks[self.repaired :]
-        return all((epoch, seq) < (fork.epoch, fork.seq) for fork in open_forks)
+        return all((epoch, seq) < (fork.epoch, fork.seq) for fork in self.open_forks)
 
     def with_branch(self, index: int, branch: Branch) -> Chain:
         """Return this chain with one branch replaced, or added at the end."""
@@ -171,33 +194,62 @@ Leaves = Callable[[int, int], Sequence[bytes]]  # (branch, length) -> entry dige
 EntryAt = Callable[[int, int], bytes]  # (branch, seq) -> entry digest
 
 
+def goes_back(header: Header, before: Branch | Header) -> list[Flag]:
+    """Return how an entry leaves the rules beside the one that its `prev` names (a branch stands for its head)."""
+    flags: list[Flag] = []
+    if before.sees and before.sees != header.sees:
+        now = {seen.ally: (seen.epoch, seen.seq) for seen in header.sees}
+        if any(now.get(seen.ally, (-1, -1)) < (seen.epoch, seen.seq) for seen in before.sees):
+            flags.append(Flag.SEES_GOES_BACK)
+    if header.at < before.at:
+        flags.append(Flag.CLOCK_WENT_BACK)
+    if header.epoch != before.epoch and header.kind != Kind.CHAIN_OPENED:
+        flags.append(Flag.EPOCH_NOT_OPENED)
+    return flags
+
+
 def grown(chain: Chain, entry: Entry, hash_name: str, locate: Locate, leaves: Leaves, entry_at: EntryAt) -> Grown:
     """Return `chain` with a verified entry added that it does not hold yet.
 
     Raises:
-        Unverified: `prev-mismatch`, or `fork-limit` for a third branch of one epoch.
+        Unverified: `prev-mismatch`, or `fork-limit` for one branch of an epoch too many.
         Gap: the entry before it is not held yet.
     """
+    longer = _grown(chain, entry, hash_name, locate, leaves, entry_at)
+    name = entry.header.epoch, entry.digest
+    if not any(name in repair.awaited for repair in chain.repairs):
+        return longer
+    at = longer.branch, entry.header.seq
+    repairs = tuple(_with_found(repair, name, at) if name in repair.awaited else repair for repair in chain.repairs)
+    return msgspec.structs.replace(longer, chain=msgspec.structs.replace(longer.chain, repairs=repairs))
+
+
+def _with_found(repair: Repair, name: tuple[int, bytes], at: tuple[int, int]) -> Repair:
+    awaited = tuple(one for one in repair.awaited if one != name)
+    return msgspec.structs.replace(repair, awaited=awaited, found=(*repair.found, at))
+
+
+def _grown(chain: Chain, entry: Entry, hash_name: str, locate: Locate, leaves: Leaves, entry_at: EntryAt) -> Grown:
     header = entry.header
     for index, branch in enumerate(chain.branches):
         if branch.head == header.prev:
             if header.seq != branch.length:
-                raise Unverified("prev-mismatch", entry.place)
+                raise Unverified("prev-mismatch", "{place} does not follow where it says", place=entry.place)
             if header.epoch == branch.epoch:
                 return _extended(chain, index, entry, hash_name, entry_at)
             return _branched(chain, index, branch.frontier, entry, hash_name, entry_at)
     if header.seq == 0:
         if header.prev != chain.room:
-            raise Unverified("prev-mismatch", f"{entry.place} does not begin at the room")
+            raise Unverified("prev-mismatch", "{place} does not begin at the room", place=entry.place)
         return _branched(chain, None, (), entry, hash_name, entry_at)
     if header.prev == chain.room:
-        raise Unverified("prev-mismatch", f"{entry.place} follows the room itself")
+        raise Unverified("prev-mismatch", "{place} follows the room itself", place=entry.place)
     held = locate(header.prev)
     if held is None:
         raise Gap(entry.place)
     parent, seq = held
     if header.seq != seq + 1:
-        raise Unverified("prev-mismatch", entry.place)
+        raise Unverified("prev-mismatch", "{place} does not follow where it says", place=entry.place)
     return _branched(chain, parent, merkle.frontier_of(hash_name, leaves(parent, header.seq)), entry, hash_name, entry_at)
 
 
@@ -216,7 +268,7 @@ def _extended(chain: Chain, index: int, entry: Entry, hash_name: str, entry_at: 
         confirmed=branch.confirmed,
     )
     if len(chain.branches) == 1:
-        return Grown(Chain(chain.room, chain.ally, (longer,), chain.forks, chain.acceptances, chain.others), 0)
+        return Grown(Chain(chain.room, chain.ally, (longer,), chain.forks, chain.acceptances, chain.others, chain.repairs), 0)
     return _forked(chain.with_branch(index, longer), index, entry, entry_at)
 
 
@@ -225,7 +277,8 @@ def _branched(
 ) -> Grown:
     header = entry.header
     if sum(branch.epoch == header.epoch for branch in chain.branches) >= BRANCHES_PER_EPOCH_MAX:
-        raise Unverified("fork-limit", f"{entry.place}: two branches of an epoch are kept in full, not more")
+        what = "{place}: {n} branches of an epoch are kept, not more"
+        raise Unverified("fork-limit", what, place=entry.place, n=BRANCHES_PER_EPOCH_MAX)
     covered, confirmed = 0, {}
     if parent is not None:  # what vouches for the shared part goes on vouching for it
         below = chain.branches[parent]
@@ -251,9 +304,10 @@ def _forked(chain: Chain, index: int, entry: Entry, entry_at: EntryAt) -> Grown:
     epoch, seq = entry.header.epoch, entry.header.seq
     for other, branch in enumerate(chain.branches):
         overlaps = other != index and branch.epoch == epoch and branch.start <= seq < branch.length
-        if overlaps and not any(fork.epoch == epoch for fork in chain.forks):
+        if overlaps and not any(fork.epoch == epoch and fork.seq <= seq for fork in chain.forks):
             fork = Fork(epoch, seq, (entry_at(other, seq), entry.digest))
-            forks = sorted((*chain.forks, fork), key=lambda one: (one.epoch, one.seq))  # in whatever order they came
+            beside = [one for one in chain.forks if one.epoch != epoch]  # of an epoch, where its histories first part
+            forks = sorted((*beside, fork), key=lambda one: (one.epoch, one.seq))  # in whatever order they came
             return Grown(msgspec.structs.replace(chain, forks=tuple(forks)), index, fork)
     return Grown(chain, index)
 
@@ -278,16 +332,38 @@ def covered(chain: Chain, checkpoint: Checkpoint, hash_name: str, leaves: Leaves
             continue
         frontier = branch.frontier if at_head else merkle.frontier_of(hash_name, leaves(index, checkpoint.length))
         if merkle.root(hash_name, frontier) != checkpoint.root:
-            raise Unverified("checkpoint-inconsistent", f"{chain.ally} to length {checkpoint.length}: the root differs")
+            what = "{ally} to length {length}: the root differs"
+            raise Unverified("checkpoint-inconsistent", what, ally=chain.ally, length=checkpoint.length)
         longer = msgspec.structs.replace(branch, covered=max(branch.covered, checkpoint.length))
         return chain.with_branch(index, longer), index
     if len(reaching) < len(candidates) or not candidates:
         raise Gap(f"{chain.ally} to length {checkpoint.length}")
-    raise Unverified("checkpoint-head-not-length", f"{chain.ally}: the entry at {checkpoint.length - 1} is not its head")
+    what = "{ally}: the entry at {seq} is not its head"
+    raise Unverified("checkpoint-head-not-length", what, ally=chain.ally, seq=checkpoint.length - 1)
+
+
+def repaired(chain: Chain, digest: bytes, epoch: int, heads: Iterable[tuple[int, int, bytes]], locate: Locate) -> Chain:
+    """Return `chain` with a repair noted that it holds: a `chain.opened` which names `heads` as (epoch, seq, digest).
+
+    Of an epoch with one head named no fork can be settled, and none has more histories than are kept.
+    """
+    if any(one.digest == digest for one in chain.repairs):
+        return chain
+    names = dict.fromkeys((one, head) for one, _, head in heads)
+    rows = Counter(one for one, _ in names)
+    awaited: list[tuple[int, bytes]] = []
+    found: list[tuple[int, int]] = []
+    for one, head in names:
+        at = locate(head) if 2 <= rows[one] <= BRANCHES_PER_EPOCH_MAX else None
+        if at is not None and chain.branches[at[0]].epoch == one:
+            found.append(at)
+        elif at is None and 2 <= rows[one] <= BRANCHES_PER_EPOCH_MAX:
+            awaited.append((one, head))
+    return msgspec.structs.replace(chain, repairs=(*chain.repairs, Repair(digest, epoch, tuple(awaited), tuple(found))))
 
 
 def accepted(chain: Chain, repair: bytes, by: str) -> Chain:
-    """Return `chain` with `by`'s acceptance of a repair noted."""
+    """Return `chain` with `by`'s acceptance of a repair noted; what it names may be none, and is held later or never."""
     if by == chain.ally or (repair, by) in chain.acceptances:
         return chain
     return msgspec.structs.replace(chain, acceptances=(*chain.acceptances, (repair, by)))

@@ -103,13 +103,13 @@ def verified_charter(signed: SignedCharter, suites: Suites) -> Room:
     charter = decode_struct(signed.statement, Charter, size_max=STATEMENT_SIZE_MAX)
     members = {ally.ally: ally for ally in (known(identity, suites) for identity in charter.members)}
     if list(members) != sorted(members) or len(members) != len(charter.members):
-        raise Unverified("charter-members-unsorted", ", ".join(members))
+        raise Unverified("charter-members-unsorted", "{allies}", allies=", ".join(members))
     if len({ally.casefold() for ally in members}) != len(members):
         raise Unverified("charter-ally-case", "two members differ only by upper and lower case")
     own_id = room_id(signed.statement, charter.hash)
     for ally, signatures in signed.signatures.items():
         if ally not in members:
-            raise Unverified("charter-not-a-member", ally)
+            raise Unverified("charter-not-a-member", "{ally} is no member of the room", ally=ally)
         members[ally].verify_statement(d.CHARTER, own_id, signatures)
     if any(ally.mode != charter.mode for ally in members.values()):
         raise Unverified("replay-other-mode", "a member's identity is of the other mode")
@@ -119,5 +119,5 @@ def verified_charter(signed: SignedCharter, suites: Suites) -> Room:
 def require_in_force(room: Room) -> Room:
     """Return `room`, or raise Unverified while a member's signature is missing."""
     if room.missing:
-        raise Unverified("charter-missing-signature", ", ".join(room.missing))
+        raise Unverified("charter-missing-signature", "not signed by {allies}", allies=", ".join(room.missing))
     return room

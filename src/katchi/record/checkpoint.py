@@ -12,7 +12,7 @@ import msgspec
 
 from katchi.errors import Unverified
 from katchi.record import digest as d
-from katchi.record.canonical import decode_struct, encode
+from katchi.record.canonical import decode, decode_struct, encode
 from katchi.record.charter import Room
 from katchi.record.fields import STATEMENT_SIZE_MAX, AllyId, Count, Digest, Fingerprint, Format, Mode, Time
 from katchi.record.suite import Signer
@@ -70,6 +70,15 @@ def statement_digest(room: Room, signed: Signed, label: bytes = d.CHECKPOINT) ->
     return d.digest(room.hash, label, signed.statement)
 
 
+def vouched_head(signed: Signed) -> bytes:
+    """Return the head that a statement which was verified vouches for."""
+    said = decode(signed.statement, size_max=STATEMENT_SIZE_MAX)
+    assert isinstance(said, dict)
+    head = said["head"]
+    assert isinstance(head, bytes)
+    return head
+
+
 def verified_checkpoint(room: Room, signed: Signed) -> Checkpoint:
     """Return the checkpoint if form and all signatures hold; its root is for the chain to recompute.
 
@@ -90,9 +99,9 @@ def verified_countersignature(room: Room, signed: Signed) -> Countersignature:
     counter = decode_struct(signed.statement, Countersignature, size_max=STATEMENT_SIZE_MAX)
     _require_here(room, counter, counter.by, signed, d.COUNTERSIGNATURE)
     if counter.by_identity != room.members[counter.by].fingerprint:
-        raise Unverified("signature-other-identity", counter.by)
+        raise Unverified("signature-other-identity", "{ally} under another identity than its own", ally=counter.by)
     if counter.ally not in room.members or counter.ally == counter.by:
-        raise Unverified("not-a-member", counter.ally)
+        raise Unverified("not-a-member", "{ally} is not one whose chain it may countersign", ally=counter.ally)
     return counter
 
 
@@ -100,9 +109,9 @@ def _require_here(room: Room, said: Checkpoint | Countersignature, signer: str, 
     if said.room != room.id:
         raise Unverified("replay-other-room", "it names another room")
     if said.mode != room.mode:
-        raise Unverified("replay-other-mode", f"{said.mode} in a room of mode {room.mode}")
+        raise Unverified("replay-other-mode", "{mode} in a room of mode {other}", mode=said.mode, other=room.mode)
     if signer not in room.members:
-        raise Unverified("not-a-member", signer)
+        raise Unverified("not-a-member", "{ally} is no member of the room", ally=signer)
     if said.length == 0:
         raise Unverified("checkpoint-head-not-length", "a chain of no entries has no checkpoint")
     room.members[signer].verify_statement(label, d.digest(room.hash, label, signed.statement), signed.signatures)

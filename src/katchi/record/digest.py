@@ -38,7 +38,7 @@ def digest(hash_name: str, label: bytes, *parts: bytes) -> bytes:
 def body_digest(hash_name: str, salt: bytes, body: bytes) -> bytes:
     """Return the salted digest of a body; salt is exactly 32 bytes, so that no digest opens twice."""
     if len(salt) != SALT_SIZE:
-        raise Unverified("salt-not-32", f"{len(salt)} bytes")
+        raise Unverified("salt-not-32", "{size} bytes", size=len(salt))
     return digest(hash_name, BODY, salt, body)
 
 

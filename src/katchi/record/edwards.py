@@ -33,7 +33,7 @@ def check_key(key: bytes) -> None:
 
 def _decompressed(key: bytes) -> Point:
     if len(key) != 32:
-        raise Unverified("key-malformed", f"{len(key)} bytes where 32 are expected")
+        raise Unverified("key-malformed", "{size} bytes where {expected} are expected", size=len(key), expected=32)
     encoded = int.from_bytes(key, "little")
     y, sign = encoded & (2**255 - 1), encoded >> 255
     if y >= P:

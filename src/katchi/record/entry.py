@@ -92,7 +92,7 @@ def decode_header(header_bytes: bytes) -> Header:
 def check_body(hash_name: str, header: Header, salt: bytes, body: bytes) -> None:
     """Raise Unverified unless salt and body are those that `header` names."""
     if len(body) != header.size or d.body_digest(hash_name, salt, body) != header.body:
-        raise Unverified("body-digest-mismatch", f"{header.ally} {header.epoch}/{header.seq}")
+        raise Unverified("body-digest-mismatch", "{place}", place=f"{header.ally} {header.epoch}/{header.seq}")
 
 
 def verified(room: Room, header_bytes: bytes, signature: bytes, salt: bytes | None, body: bytes | None) -> Entry:
@@ -122,13 +122,13 @@ def verified_as(
     if header.room != room.id:
         raise Unverified("replay-other-room", "its header names another room")
     if header.mode != room.mode:
-        raise Unverified("replay-other-mode", f"{header.mode} in a room of mode {room.mode}")
+        raise Unverified("replay-other-mode", "{mode} in a room of mode {other}", mode=header.mode, other=room.mode)
     if header.ally not in room.members:
-        raise Unverified("not-a-member", header.ally)
+        raise Unverified("not-a-member", "{ally} is no member of the room", ally=header.ally)
     if header.sees:
         _require_sorted(header, room)
     if len(signature) != ENTRY_SIGNATURE_SIZE:
-        raise Unverified("signature-invalid", f"{len(signature)} bytes")
+        raise Unverified("signature-invalid", "{size} bytes", size=len(signature))
     entry_digest = d.digest(room.hash, d.ENTRY, header_bytes)
     if signature_holds is None:
         room.members[header.ally].verify_entry(entry_digest, signature)
@@ -149,7 +149,7 @@ def sign_entry(room: Room, header: Header, salt: bytes, body: bytes, own: bytes,
     """Return our own entry; `own` is our identity's fingerprint, header.body names salt and body."""
     header_bytes = encode(header)
     if len(header_bytes) > HEADER_SIZE_MAX:
-        raise Unverified("too-large", f"a header of {len(header_bytes)} bytes")
+        raise Unverified("too-large", "a header of {size} bytes", size=len(header_bytes))
     entry_digest = d.digest(room.hash, d.ENTRY, header_bytes)
     signature = signer.entry(d.signed_message(d.ENTRY, own, entry_digest))
     return Entry(header_bytes, signature, salt, body, header, entry_digest)

@@ -36,7 +36,7 @@ def verified_fork(room: Room, proof: ForkProof) -> tuple[Header, Header]:
     one = verified(room, proof.one_header, proof.one_signature, None, None)
     other = verified(room, proof.other_header, proof.other_signature, None, None)
     if _place(one.header) != _place(other.header) or one.digest == other.digest:
-        raise Unverified("fork-not-proven", f"{one.place} and {other.place}")
+        raise Unverified("fork-not-proven", "{one} and {other}", one=one.place, other=other.place)
     return one.header, other.header
 
 

@@ -86,7 +86,7 @@ def known(signed: SignedIdentity, suites: Suites) -> KnownAlly:
     identity = signed.identity
     suite = suites.get(identity.suite)
     if suite is None:
-        raise Unverified("suite-unknown", identity.suite)
+        raise Unverified("suite-unknown", "{suite}", suite=identity.suite)
     ally = KnownAlly(signed, suite.load(identity.keys))
     ally.verify_statement(d.IDENTITY, ally.fingerprint, signed.signatures)
     return ally
@@ -137,7 +137,7 @@ def verified_contact(signed: SignedContact, ally: KnownAlly, *, serial_min: int)
     contact = decode_struct(signed.statement, Contact, size_max=STATEMENT_SIZE_MAX)
     ally.verify_statement(d.CONTACT, d.digest("sha256", d.CONTACT, signed.statement), signed.signatures)
     if (contact.identity, contact.mode, contact.ally) != (ally.fingerprint, ally.mode, ally.ally):
-        raise Unverified("contact-other-identity", contact.ally)
+        raise Unverified("contact-other-identity", "{ally}", ally=contact.ally)
     if contact.serial < serial_min:
-        raise Unverified("contact-old-serial", f"{contact.serial} where {serial_min} is held")
+        raise Unverified("contact-old-serial", "{serial} where {held} is held", serial=contact.serial, held=serial_min)
     return contact

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from katchi.errors import Sentence
 from katchi.record import merkle
 from katchi.record.fields import CHUNK_SIZE
 from katchi.record.report import Finding, PaperReport
@@ -71,23 +72,25 @@ class Papers:
         return found._replace(papers=papers, findings=found.findings if is_whole else [])
 
     def _paper(self, root: bytes, found: PapersReport) -> PaperReport:
-        where = f"paper {root[:4].hex()}…"
+        where = Sentence("paper {root}…", root=root[:4].hex())
         names = self._names.get(root, {})
         sizes = {name.size for name in names}
         paper = self._passing.get(root)
         held = paper.size if paper else 0
+        named = next(({"name": name.name, "place": place} for name, place in names.items()), {})
         hashes = merkle.root_of_leaves(self._hash, paper.leaves if paper else ()) == root
         is_right = hashes and (paper is None or paper.is_unbroken)
         if len(sizes) > 1:
-            found.marks.append(Finding(where, "paper-two-sizes", f"entries state {' and '.join(map(str, sorted(sizes)))} bytes"))
+            what = Sentence("entries state different sizes: {sizes} bytes", sizes=", ".join(map(str, sorted(sizes))))
+            found.marks.append(Finding(where, "paper-two-sizes", what))
         if not names:
-            found.marks.append(Finding(where, "paper-unnamed", "its chunks are here, and no entry here names it"))
+            found.marks.append(Finding(where, "paper-unnamed", Sentence("its chunks are here, and no entry here names it")))
         elif not is_right and held < max(sizes):
-            named = f"{next(iter(names)).name}, named by {next(iter(names.values()))}"
-            found.marks.append(Finding(where, "paper-awaited", f"{named}: {held} of {max(sizes)} bytes are here"))
+            what = Sentence("{name}, named by {place}: {held} of {size} bytes are here", **named, held=held, size=max(sizes))
+            found.marks.append(Finding(where, "paper-awaited", what))
         elif not is_right or held not in sizes:
-            named = f"{next(iter(names)).name}, named by {next(iter(names.values()))}"
-            found.findings.append(Finding(where, "paper-root-mismatch", f"the bytes here are not those of {named}"))
+            what = Sentence("the bytes here are not those of {name}, named by {place}", **named)
+            found.findings.append(Finding(where, "paper-root-mismatch", what))
         is_whole = is_right and (not names or held in sizes)
         sha256 = paper.running.digest() if paper and is_whole else hashlib.sha256().digest() if is_whole else None
         return PaperReport(

@@ -11,19 +11,27 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from katchi.errors import Sentence
 from katchi.record import digest as d
 from katchi.record.canonical import encode
 from katchi.record.fields import AllyId, Count, Digest
 from katchi.record.fork import ForkProof
 
+PROOFS = frozenset({"fork-pair", "countersignature-two-histories", "checkpoint-inconsistent"})
+
 
 class Finding(msgspec.Struct, frozen=True):
     """One thing that an audit has to say."""
 
-    where: str  # such as "KOR 0/12", "checkpoint of KOR to 7", "paper ab12cd34…"
+    where: Sentence | str  # such as "KOR 0/12", "checkpoint of KOR to 7", "paper ab12cd34…"
     reason: str  # a token of docs/spec/record.md
-    what: str
+    what: Sentence
     against: str | None = None  # the ally that it speaks against, where it does
+
+    @property
+    def is_proof(self) -> bool:
+        """True if what is held is sound, and by its signatures proves that an ally did not keep to one history."""
+        return self.against is not None and self.reason in PROOFS
 
 
 class Head(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, order=True):

@@ -61,14 +61,14 @@ class Ed25519MlDsa65:
     def load(self, keys: Sequence[bytes]) -> Verifier:
         """See Suite.load."""
         if len(keys) != 2:
-            raise Unverified("key-malformed", f"{len(keys)} keys where the suite has 2")
+            raise Unverified("key-malformed", "{n} keys where the suite has {expected}", n=len(keys), expected=2)
         check_key(keys[0])
         if not any(keys[1]):
             raise Unverified("key-malformed", "the ML-DSA key is all zero")
         try:
             return _HybridVerifier(Ed25519PublicKey.from_public_bytes(keys[0]), MLDSA65PublicKey.from_public_bytes(keys[1]))
         except ValueError as error:
-            raise Unverified("key-malformed", str(error)) from None
+            raise Unverified("key-malformed", "{error}", error=str(error)) from None
 
 
 class _HybridVerifier:
@@ -83,7 +83,7 @@ class _HybridVerifier:
 
     def full(self, message: bytes, signatures: Sequence[bytes]) -> None:
         if len(signatures) != 2:
-            raise Unverified("signature-missing", f"{len(signatures)} signatures where the suite has 2")
+            raise Unverified("signature-missing", "{n} signatures where the suite has {expected}", n=len(signatures), expected=2)
         self.entry(message, signatures[0])
         try:
             self._second.verify(signatures[1], message)

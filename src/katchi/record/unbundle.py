@@ -13,7 +13,7 @@ from typing import BinaryIO, NamedTuple
 
 import msgspec
 
-from katchi.errors import NotTrusted, RecordBroken, Unverified
+from katchi.errors import NotTrusted, RecordBroken, Sentence, Unverified
 from katchi.record import digest as d
 from katchi.record.audit import Auditor, Read, reads_nothing
 from katchi.record.bundle import (
@@ -156,14 +156,18 @@ class _Verification:
             if isinstance(item, CharterItem):
                 self._charter(item)
                 continue
-            header = decode_header(item.header) if isinstance(item, EntryItem) else None
-            room = self._rooms.get(header.room if header is not None else item.room)  # type: ignore[union-attr]
-            if room is None:
-                raise _broken("an item belongs to a room whose charter did not come before it")
-            signature = None
-            if header is not None and isinstance(item, EntryItem):
-                signature = entry_signature(room, header.ally, item.header, item.signature)
-            yield Passing(item, header, room), signature
+            if not isinstance(item, EntryItem):
+                yield Passing(item, None, self._room(item.room)), None
+                continue
+            header = decode_header(item.header)
+            room = self._room(header.room)
+            yield Passing(item, header, room), entry_signature(room, header.ally, item.header, item.signature)
+
+    def _room(self, room_id: bytes) -> Room:
+        room = self._rooms.get(room_id)
+        if room is None:
+            raise _broken("an item belongs to a room whose charter did not come before it")
+        return room
 
     def _charter(self, item: CharterItem) -> None:
         charter = decode_struct(item.statement, Charter, size_max=STATEMENT_SIZE_MAX)
@@ -202,7 +206,8 @@ class _Verification:
         for room in self._rooms.values():
             exporter = room.members.get(manifest.exporter)
             if exporter is None or exporter.fingerprint != manifest.identity or room.mode != manifest.mode:
-                raise Unverified("manifest-not-a-member", f"{manifest.exporter} exports a room that it is no member of")
+                what = "{ally} exports a room that it is no member of"
+                raise Unverified("manifest-not-a-member", what, ally=manifest.exporter)
             exporter.verifier.full(manifest_message(manifest.identity, item.statement), item.signatures)
         if manifest.digest != source.digest:
             raise _broken("its bytes are not those that its manifest names")
@@ -215,7 +220,8 @@ class _Verification:
         report = auditor.report()
         if report.heads == heads.heads and sum(report.counts.values()) == heads.entries:
             return report
-        finding = Finding("manifest", "manifest-heads", "it names other heads than those of the entries in the file")
+        what = Sentence("it names other heads than those of the entries in the file")
+        finding = Finding(Sentence("manifest"), "manifest-heads", what)
         return msgspec.structs.replace(report, findings=(*report.findings, finding))
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from katchi.errors import Sentence
 from katchi.record import merkle
 from katchi.record.chain import Chain
 from katchi.record.report import Finding
@@ -30,10 +31,11 @@ class Vouched(NamedTuple):
     by: str
 
     @property
-    def where(self) -> str:
+    def where(self) -> Sentence:
         """How people name it."""
-        of = f"of {self.ally} to {self.length}"
-        return f"checkpoint {of}" if self.by == self.ally else f"countersignature {of} by {self.by}"
+        if self.by == self.ally:
+            return Sentence("checkpoint of {ally} to {length}", ally=self.ally, length=self.length)
+        return Sentence("countersignature of {ally} to {length} by {by}", ally=self.ally, length=self.length, by=self.by)
 
 
 def settled(chain: Chain, paths: Paths, statements: Iterable[Vouched], hash_name: str) -> tuple[Chain, list[Finding]]:
@@ -95,15 +97,22 @@ def _branch_of(chain: Chain, paths: Paths, said: Vouched) -> int | None:
 def _misplaced(chain: Chain, said: Vouched) -> Finding:
     place = f"{said.ally} {said.epoch}/{said.length - 1}"
     if not any(branch.epoch == said.epoch and branch.length >= said.length for branch in chain.branches):
-        what = f"{said.by} vouched for {said.ally} to {said.length}, and the record here ends before that"
+        what = Sentence(
+            "{by} vouched for {ally} to {length}, and the record here ends before that",
+            by=said.by,
+            ally=said.ally,
+            length=said.length,
+        )
         return Finding(said.where, "export-tail-withheld", what, said.ally)
     if said.by == said.ally:
-        return Finding(said.where, "checkpoint-head-not-length", f"its head is not the entry at {place}", said.by)
-    return Finding(said.where, "countersignature-other-history", f"{said.by} holds another entry at {place}", said.by)
+        what = Sentence("its head is not the entry at {place}", place=place)
+        return Finding(said.where, "checkpoint-head-not-length", what, said.by)
+    what = Sentence("{by} holds another entry at {place}", by=said.by, place=place)
+    return Finding(said.where, "countersignature-other-history", what, said.by)
 
 
 def _other_root(said: Vouched) -> Finding:
-    what = "its root is not the one that the entries make"
+    what = Sentence("its root is not the one that the entries make")
     reason = "checkpoint-inconsistent" if said.by == said.ally else "countersignature-other-history"
     return Finding(said.where, reason, what, said.by)
 
@@ -145,7 +154,12 @@ def _two_histories(chain: Chain, by: str, places: Iterable[tuple[int, int]]) -> 
         for other, beside in furthest.items():
             same_epoch = chain.branches[index].epoch == chain.branches[other].epoch
             if index < other and same_epoch and min(length, beside) > chain.common_length(index, other):
-                where = Vouched(chain.ally, 0, beside, b"", b"", by).where
-                what = f"{by} vouched for two histories of {chain.ally} that part at {chain.common_length(index, other)}"
+                where = Vouched(chain.ally, 0, min(length, beside), b"", b"", by).where
+                what = Sentence(
+                    "{by} vouched for two histories of {ally} that part at {length}",
+                    by=by,
+                    ally=chain.ally,
+                    length=chain.common_length(index, other),
+                )
                 findings.append(Finding(where, "countersignature-two-histories", what, by))
     return findings

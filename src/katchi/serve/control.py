@@ -95,6 +95,10 @@ class ControlServer:
         for writer in self._writers:
             writer.close()
 
+    def knows(self, token: str) -> bool:
+        """Return whether a token is the one that only this node's owner can read."""
+        return hmac.compare_digest(token.encode(), self._token.encode())
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
@@ -115,7 +119,7 @@ class ControlServer:
             request = msgspec.msgpack.decode(data, type=Request)
         except (msgspec.DecodeError, RecursionError) as error:
             return Answer(Failure("Malformed", "the request cannot be read: {error}", "", {"error": str(error)}))
-        if not hmac.compare_digest(request.token, self._token):
+        if not self.knows(request.token):
             return Answer(Failure("NotTrusted", "the token is not this node's", "Run the command as the node's owner.", {}))
         try:
             if request.command is not None:
@@ -137,15 +141,16 @@ def _proof(token: str, nonce: bytes) -> bytes:
 
 def failure_of(error: KatchiError) -> Failure:
     """Return an error in its parts."""
-    reason = error.reason if isinstance(error, errors.Unverified) else ""
-    return Failure(type(error).__name__, error.message, error.hint_template, dict(error.parameters), reason)
+    if isinstance(error, errors.Unverified):
+        return Failure("Unverified", error.detail.template, "", dict(error.detail.parameters), error.reason)
+    return Failure(type(error).__name__, error.message, error.hint_template, dict(error.parameters))
 
 
 def error_of(failure: Failure) -> KatchiError:
     """Return the error that a failure tells of."""
     kind = getattr(errors, failure.error, KatchiError)
     if kind is errors.Unverified:
-        return errors.Unverified(failure.reason, str(failure.parameters.get("detail", "")))
+        return errors.Unverified(failure.reason, failure.message, **failure.parameters)
     error: KatchiError = kind(failure.message, hint=failure.hint, **failure.parameters)
     return error
 

@@ -17,7 +17,7 @@ import msgspec
 
 from katchi.bearer.certificate import CertificatePaths, create_certificate, pin, read_der
 from katchi.consult.duty import DEFAULT_ESCALATE_AFTER_S
-from katchi.errors import KatchiError, Malformed, NodeBusy, NotFound, Refused, StoreFailed
+from katchi.errors import KatchiError, Malformed, NodeBusy, NotFound, Refused, StoreFailed, os_reason
 from katchi.node.commands import FoundRoom
 from katchi.node.machine import Machine
 from katchi.node.settings import Settings
@@ -48,6 +48,9 @@ join = "paired"
 # The address given in invitations, and the port on which allies reach this node.
 address = "127.0.0.1:{link_port}"
 link_port = {link_port}
+
+# The port of the pages, on this computer alone.
+port = {port}
 
 # Seconds before an unread message goes to the next post.
 [escalate_after_s]
@@ -86,7 +89,10 @@ class NodeDirectory:
             is_empty = not any(path.iterdir())
         except OSError as error:
             raise StoreFailed(
-                "cannot make {path}: {error}", hint="Name a directory that can be written.", path=str(path), error=error.strerror
+                "cannot make {path}: {error}",
+                hint="Name a directory that can be written.",
+                path=str(path),
+                error=os_reason(error),
             ) from None
         if not is_empty:
             raise Refused("{path} is not empty", hint="Name a new directory: a node is never made over another.", path=str(path))
@@ -97,7 +103,8 @@ class NodeDirectory:
         (path / "identity.cbor").write_bytes(encode(signed))
         create_certificate(ally, CertificatePaths.within(path))
         link_port = 20_000 + secrets.randbelow(10_000)
-        (path / "settings.toml").write_text(SETTINGS_TEXT.format(ally=ally, mode=mode, link_port=link_port), encoding="utf-8")
+        text = SETTINGS_TEXT.format(ally=ally, mode=mode, link_port=link_port, port=link_port + 10_000)
+        (path / "settings.toml").write_text(text, encoding="utf-8")
         SqliteStore.create(directory.store_path, meta={"ally": ally, "mode": mode}).close()
         note(path / "place.json", place_of(directory.store_path))
         with directory.locked():
@@ -178,7 +185,7 @@ class NodeDirectory:
             return tomllib.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise NotFound(
-                "cannot read {path}: {error}", hint="Restore it from a backup.", path=str(path), error=error.strerror
+                "cannot read {path}: {error}", hint="Restore it from a backup.", path=str(path), error=os_reason(error)
             ) from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise Malformed("{path} is not TOML: {error}", hint="Correct that line.", path=str(path), error=str(error)) from None
@@ -218,6 +225,11 @@ class NodeDirectory:
     def link_port(self) -> int:
         """The port on which allies reach this node, by its settings."""
         return int(self.raw_settings().get("link_port", 0))
+
+    @property
+    def port(self) -> int:
+        """The port of this node's pages, by its settings; 0 takes any free one."""
+        return int(self.raw_settings().get("port", 0))
 
     def machine(self) -> tuple[Machine, SqliteStore]:
         """Return the node machine on its store; the caller holds the lock.

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from katchi.errors import KatchiError, LinkFailed, StoreFailed
+from katchi.link.faults import last_frame
 from katchi.node.batch import Batch, Store
 from katchi.node.commands import NodeCommand, Written
 from katchi.node.machine import Machine
@@ -23,7 +25,10 @@ from katchi.node.notices import Notice
 COMMANDS_A_GROUP = 256
 FRAMES_A_GROUP = 32
 FRAMES_QUEUED_MAX = 64
+ANSWERING_S_MAX = 0.02  # then whoever commands has a turn before the next question
+QUICK_S = 0.003  # a disk that took the last batch in less is quick
 WAKE_AT_LEAST_EVERY_S = 1.0  # whatever the clock did meanwhile
+LAST_WORD_S_MAX = 1.0  # so long a peer that we read no more from has to take our reason
 
 Answer = TypeVar("Answer")
 Send = Callable[[list[bytes]], Awaitable[None]]
@@ -56,12 +61,16 @@ class Driver:
         self._commands: deque[tuple[NodeCommand, asyncio.Future[Written]]] = deque()
         self._questions: deque[tuple[Callable[[], Any], asyncio.Future[Any]]] = deque()
         self._bearers: dict[str, Bearer] = {}
+        self._parting: set[asyncio.Task[None]] = set()  # held, or the loop may forget them
         self._wake = asyncio.Event()
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self._kept_in_s = QUICK_S  # how long the last batch took
+        self._has_ended = False
         self.store_failed: StoreFailed | None = None
 
     async def submit(self, command: NodeCommand) -> Written:
         """Give a command to the node; return once what it wrote is durable, or raise why not."""
+        self._require_running()
         answer: asyncio.Future[Written] = asyncio.get_running_loop().create_future()
         self._commands.append((command, answer))
         self._wake.set()
@@ -69,10 +78,15 @@ class Driver:
 
     async def ask(self, question: Callable[[], Answer]) -> Answer:
         """Run `question` between two batches, when all that the machine holds is durable."""
+        self._require_running()
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._questions.append((question, answer))
         self._wake.set()
         return await answer
+
+    def _require_running(self) -> None:
+        if self._has_ended:
+            raise _ended()
 
     # Bearers.
 
@@ -98,8 +112,9 @@ class Driver:
         while len(bearer.frames) >= FRAMES_QUEUED_MAX and self._bearers.get(bearer.ally) is bearer:
             bearer.has_room.clear()
             await bearer.has_room.wait()
-        bearer.frames.append(frame)
-        self._wake.set()
+        if self._bearers.get(bearer.ally) is bearer:
+            bearer.frames.append(frame)
+            self._wake.set()
 
     # The loop.
 
@@ -108,8 +123,15 @@ class Driver:
         try:
             while True:
                 await self._wait()
-                await self._group()
+                if self._has_work:
+                    await self._group()
+                else:
+                    self._pump()
         finally:
+            self._has_ended = True
+            for _, waiting in (*self._commands, *self._questions):
+                if not waiting.done():
+                    waiting.set_exception(_ended())
             self._disk.shutdown(wait=True)
 
     async def _wait(self) -> None:
@@ -117,11 +139,30 @@ class Driver:
         timeout = WAKE_AT_LEAST_EVERY_S
         if due is not None:
             timeout = min(max((due - self._clock()) / 1_000_000, 0.0), timeout)
-        if not self._wake.is_set():
+        if self._wake.is_set():
+            await asyncio.sleep(0)  # others' turn: a disk that answers at once would keep it for itself
+        else:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(timeout):  # not wait_for: on 3.11 it can swallow a cancellation
                     await self._wake.wait()
         self._wake.clear()
+
+    @property
+    def _has_work(self) -> bool:
+        """Whether something came or time alone causes something; if not, frames were sent and there is room for more."""
+        if self._commands or self._questions or any(bearer.frames for bearer in self._bearers.values()):
+            return True
+        due = self.machine.next_wakeup()
+        return due is not None and due <= self._clock()
+
+    async def _keep(self, batch: Batch) -> None:
+        """Make a batch durable. A disk that answers at once is not worth a thread; a slow one holds up nothing else here."""
+        began = time.perf_counter()
+        if self._kept_in_s < QUICK_S:
+            self._store.append(batch)
+        else:
+            await asyncio.get_running_loop().run_in_executor(self._disk, self._store.append, batch)
+        self._kept_in_s = time.perf_counter() - began
 
     async def _group(self) -> None:
         """Take what has gathered into one batch, make it durable, then answer and send."""
@@ -132,7 +173,7 @@ class Driver:
             self.machine.tick(now)
             batch = self.machine.close_group(now)
             if not batch.is_empty:
-                await asyncio.get_running_loop().run_in_executor(self._disk, self._store.append, batch)
+                await self._keep(batch)
             self.store_failed = None
         except Exception as error:
             self.machine.rolled_back()
@@ -178,13 +219,30 @@ class Driver:
                 try:
                     self.machine.receive(bearer.ally, frame, self._clock())
                 except KatchiError as error:
-                    bearer.fail(error)
                     self.detach(bearer)
+                    self._part(bearer, error)
                     break
             bearer.has_room.set()
 
+    def _part(self, bearer: Bearer, error: KatchiError) -> None:
+        """Let a bearer go that nothing more is read from; its ally is told why, where it may know."""
+        frame = last_frame(error)
+        if frame is None:
+            bearer.fail(error)
+            return
+        parting = asyncio.create_task(self._say_last(bearer, frame, error))
+        self._parting.add(parting)
+        parting.add_done_callback(self._parting.discard)
+
+    async def _say_last(self, bearer: Bearer, frame: bytes, error: KatchiError) -> None:
+        with contextlib.suppress(LinkFailed, TimeoutError):
+            async with asyncio.timeout(LAST_WORD_S_MAX):
+                await bearer.send([frame])
+        bearer.fail(error)
+
     def _answer_questions(self) -> None:
-        while self._questions:
+        until = time.perf_counter() + ANSWERING_S_MAX
+        while self._questions and time.perf_counter() < until:
             question, answer = self._questions.popleft()
             if answer.done():
                 continue
@@ -192,6 +250,8 @@ class Driver:
                 answer.set_result(question())
             except Exception as error:  # a question changes nothing, so what it trips over ends nothing
                 answer.set_exception(error)
+        if self._questions:
+            self._wake.set()
 
     def _pump(self) -> None:
         now = self._clock()
@@ -210,3 +270,10 @@ class Driver:
         finally:
             bearer.sending = None
             self._wake.set()
+
+
+def _ended() -> LinkFailed:
+    """What whoever waits for an answer is told when the node ends: they would wait for ever."""
+    return LinkFailed(
+        "the node has ended", hint="Whether the command was kept is not known: start the node, and look before giving it again."
+    )

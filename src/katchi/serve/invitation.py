@@ -12,7 +12,7 @@ from typing import Literal
 import msgspec
 
 from katchi.bearer.certificate import pin
-from katchi.errors import KatchiError, Malformed, NotFound, NotTrusted
+from katchi.errors import KatchiError, Malformed, NotFound, NotTrusted, os_reason
 from katchi.node.settings import PairedAlly
 from katchi.record.canonical import decode_struct, encode
 from katchi.record.identity import KnownAlly, SignedContact, SignedIdentity, known, phrase, verified_contact
@@ -50,7 +50,7 @@ def read_invitation(path: Path, suites: Suites) -> tuple[Invitation, KnownAlly]:
             "cannot read {path}: {error}",
             hint="Name the invitation file that the ally sent.",
             path=str(path),
-            error=error.strerror,
+            error=os_reason(error),
         ) from None
     if not data.startswith(MAGIC):
         raise Malformed(

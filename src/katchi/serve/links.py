@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from katchi.bearer.connection import Connection
 from katchi.bearer.tls import TlsBearer
-from katchi.errors import KatchiError, LinkFailed
+from katchi.errors import KatchiError, LinkFailed, LinkRefused
 from katchi.node.settings import PairedAlly
 from katchi.record.canonical import decode_struct
 from katchi.record.fields import STATEMENT_SIZE_MAX
@@ -26,12 +26,13 @@ QUIET_S_MAX = 6.0  # the link pings every 4 s
 class Links:
     """The TLS connections of one node."""
 
-    def __init__(self, driver: Driver, bearer: TlsBearer, own: str, on_event: Callable[[str, str], None]) -> None:
+    def __init__(self, driver: Driver, bearer: TlsBearer, own: str, on_event: Callable[[str, KatchiError], None]) -> None:
         self._driver, self._bearer, self._own, self._on_event = driver, bearer, own, on_event
         self._up: dict[str, Connection] = {}
         self._heard: dict[Connection, float] = {}
         self._dialling: dict[str, asyncio.Task[None]] = {}
         self._trusted: dict[str, bytes] = {}  # by ally: the certificate
+        self._closing: dict[Connection, asyncio.Task[None]] = {}  # those that sign off
 
     async def listen(self, host: str, port: int) -> int:
         """Answer allies on host:port; return the port."""
@@ -44,7 +45,7 @@ class Links:
                 try:
                     self._bearer.trust(ally, paired.certificate)
                 except KatchiError as error:  # one ally's bad certificate shuts out no other
-                    self._on_event(ally, str(error))
+                    self._on_event(ally, error)
                     continue
                 self._trusted[ally] = paired.certificate
             if ally not in self._dialling:
@@ -68,7 +69,7 @@ class Links:
                         pause = REDIAL_S_MIN
                         await self._carry(connection)
                 except LinkFailed as error:
-                    self._on_event(ally, str(error))
+                    self._on_event(ally, error)
                 pause = min(pause * 1.6, REDIAL_S_MAX)
             await asyncio.sleep(pause * random.uniform(0.7, 1.3))  # noqa: S311 - spreads redials, guards nothing
 
@@ -90,13 +91,14 @@ class Links:
                 self._heard[connection] = loop.time()
                 await self._driver.received(bearer, frame)
         except LinkFailed as error:
-            self._on_event(ally, str(error))
+            self._on_event(ally, error)
         finally:
             self._heard.pop(connection, None)
             if self._up.get(ally) is connection:
                 del self._up[ally]
             self._driver.detach(bearer)
-            connection.abort()
+            if connection not in self._closing:
+                connection.abort()
 
     def _gives_way(self, held: Connection, new: Connection) -> bool:
         if asyncio.get_running_loop().time() - self._heard.get(held, 0.0) > QUIET_S_MAX:
@@ -105,8 +107,12 @@ class Links:
         return dialler == min(self._own, new.ally, key=str.casefold)
 
     def _end(self, connection: Connection, error: KatchiError) -> None:
-        self._on_event(connection.ally, str(error))
-        connection.abort()
+        self._on_event(connection.ally, error)
+        if isinstance(error, LinkRefused):
+            self._closing[connection] = asyncio.create_task(connection.close())  # not cut: our last word is on its way
+            self._closing[connection].add_done_callback(lambda _: self._closing.pop(connection))
+        else:
+            connection.abort()
 
 
 def address_of(paired: PairedAlly) -> str | None:

@@ -7,19 +7,20 @@ import contextlib
 import errno
 import functools
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from katchi.bearer.certificate import CertificatePaths
 from katchi.bearer.tls import TlsBearer
+from katchi.errors import KatchiError
 from katchi.link.frames import FRAME_SIZE_MAX
 from katchi.node.batch import Batch
 from katchi.node.commands import NodeCommand, Pair, Written
 from katchi.node.notices import Notice
 from katchi.record.canonical import encode
 from katchi.serve.clock import now_us
-from katchi.serve.control import ControlServer
+from katchi.serve.control import ControlServer, Question
 from katchi.serve.directory import NodeDirectory
 from katchi.serve.driver import Driver
 from katchi.serve.links import Links
@@ -30,6 +31,16 @@ IDLE_S_MAX = 10.0  # the link pings every 4 s
 Tap = Callable[[str, str, bytes], None]
 
 
+class Door(Protocol):
+    """A way in for this government's own people, open while the node serves: the command line, the pages."""
+
+    async def start(self) -> None:
+        """Listen."""
+
+    async def close(self) -> None:
+        """Stop listening."""
+
+
 class Service:
     """One node, serving: to be run in one asyncio loop."""
 
@@ -38,20 +49,38 @@ class Service:
         directory: NodeDirectory,
         *,
         on_notice: Callable[[Notice], None] = lambda _: None,
-        on_link: Callable[[str, str], None] = lambda _ally, _event: None,
+        on_link: Callable[[str, KatchiError], None] = lambda _ally, _error: None,
         on_frame: Tap | None = None,
     ) -> None:
         self._directory = directory
         self._ended = asyncio.Event()
         self._unfiled = b""  # countersignatures that the disk did not take yet
+        self.kept_watchers: list[Callable[[Batch], None]] = [self._keep_countersignatures]
+        self.notice_watchers: list[Callable[[Notice], None]] = [on_notice]
         machine, self._store = directory.machine()
-        self.driver = Driver(machine, self._store, now_us, on_notice=on_notice, on_kept=self._keep_countersignatures)
+        self.driver = Driver(machine, self._store, now_us, on_notice=self._noticed, on_kept=self._kept)
         bearer = TlsBearer(
             CertificatePaths.within(directory.path), frame_size_max=FRAME_SIZE_MAX, idle_s_max=10.0, on_frame=on_frame
         )
         self.links = Links(self.driver, bearer, machine.own.ally, on_link)
-        questions = {name: functools.partial(self._ask, name) for name in QUESTIONS}
-        self._control = ControlServer(directory.control_path, self.submit, questions)
+        self._questions: dict[str, Question] = {name: functools.partial(self._ask, name) for name in QUESTIONS}
+        self._control = ControlServer(directory.control_path, self.submit, self._questions)
+
+    def answer(self, name: str, question: Question) -> None:
+        """Answer one more question of the command line: one that only a running node can."""
+        self._questions[name] = question
+
+    def knows(self, token: str) -> bool:
+        """Return whether a token is the one of this node's control.json, so that its bearer is the node's owner."""
+        return self._control.knows(token)
+
+    def _kept(self, batch: Batch) -> None:
+        for watcher in self.kept_watchers:
+            watcher(batch)
+
+    def _noticed(self, notice: Notice) -> None:
+        for watcher in self.notice_watchers:
+            watcher(notice)
 
     def end(self) -> None:
         """Let `run` end."""
@@ -68,8 +97,8 @@ class Service:
         machine = self.driver.machine
         return await self.driver.ask(lambda: QUESTIONS[name](Asked(machine.state, machine.peers), arguments))
 
-    async def run(self, *, link_port: int, host: str, on_ready: Callable[[int], None]) -> None:
-        """Serve until SIGINT or SIGTERM; `on_ready` is told the link's port."""
+    async def run(self, *, link_port: int, host: str, on_ready: Callable[[int], None], doors: Sequence[Door] = ()) -> None:
+        """Serve until SIGINT or SIGTERM, with `doors` beside the command line's; `on_ready` is told the link's port."""
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, self.end)
         driving = asyncio.create_task(self.driver.run())
@@ -77,11 +106,13 @@ class Service:
         try:
             port = await self.links.listen(host, link_port)
             self.links.trust_all()
-            await self._control.start()
+            for door in (self._control, *doors):
+                await door.start()
             on_ready(port)
             await self._ended.wait()
         finally:
-            await self._control.close()
+            for door in (*doors, self._control):
+                await door.close()
             await self.links.close()
             if driving.done():
                 driving.result()  # what ended the driver ends the service

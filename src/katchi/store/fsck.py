@@ -14,7 +14,7 @@ from typing import Any
 import apsw
 import msgspec
 
-from katchi.errors import KatchiError
+from katchi.errors import KatchiError, Sentence, sayable
 from katchi.store.reader import OWN_META, PAGE_ROWS, SqliteReader, schema_faults
 from katchi.store.rows import name_of
 from katchi.store.schema import TABLES, Row, Table, is_sound, with_text
@@ -25,8 +25,8 @@ INTEGRITY_FAULTS_MAX = 100  # lines of SQLite's own check: one damaged page can 
 class Finding(msgspec.Struct, frozen=True):
     """One thing that is broken."""
 
-    where: str  # such as "KOR 0/12", "checkpoint of KOR to 7", "paper ab12cd34… chunk 3", "indexes"
-    what: str
+    where: Sentence | str  # such as "KOR 0/12", "checkpoint of KOR to 7", "paper ab12cd34… chunk 3", "indexes"
+    what: Sentence
 
 
 def verify_file(path: Path, *, vfs: str | None = None) -> Iterator[Finding]:
@@ -34,7 +34,7 @@ def verify_file(path: Path, *, vfs: str | None = None) -> Iterator[Finding]:
     try:
         reader = SqliteReader.open(path, vfs=vfs)
     except KatchiError as error:
-        yield Finding(str(path), str(error))
+        yield Finding(str(path), Sentence.of(error))
         return
     try:
         yield from verify_rows(reader)
@@ -52,16 +52,16 @@ def verify_rows(reader: SqliteReader) -> Iterator[Finding]:
 def _structure(reader: SqliteReader) -> Iterator[Finding]:
     try:
         for definition in schema_faults(reader.connection):
-            yield Finding("schema", f"{definition} is not as it was made")
+            yield Finding(Sentence("schema"), Sentence("{name} is not as it was made", name=definition))
         for (fault,) in reader.connection.execute(f"PRAGMA integrity_check({INTEGRITY_FAULTS_MAX})"):
             if fault != "ok":
-                yield Finding("indexes", str(fault))
+                yield Finding(Sentence("indexes"), Sentence("{error}", error=str(fault)))
         names = {name for (name,) in reader.connection.execute("SELECT CAST(name AS BLOB) FROM meta")}
         for name in OWN_META:
             if name.encode() not in names:
-                yield Finding(f"meta {name}", "the row is not there")
+                yield Finding(f"meta {name}", Sentence("the row is not there"))
     except (apsw.Error, KatchiError, UnicodeDecodeError) as error:
-        yield Finding("indexes", f"they cannot be checked: {error}")
+        yield Finding(Sentence("indexes"), Sentence("they cannot be checked: {error}", error=str(error)))
 
 
 class _Walk:
@@ -77,19 +77,21 @@ class _Walk:
         self._lost: str | None = None  # why the walk did not come to its end
 
     def findings(self) -> Iterator[Finding]:
-        table, reached = f"table {self._table.name}", None
+        table, reached = Sentence("table {name}", name=self._table.name), None
         for key in self._keys(is_upward=True):
             reached = key
             yield from self._judged(key)
         if self._lost is None:
             return
-        yield Finding(table, f"rows after {self._said(reached)} cannot be reached upwards: {self._lost}")
+        what = "rows after {key} cannot be reached upwards: {error}"
+        yield Finding(table, Sentence(what, key=self._said(reached), error=self._lost))
         back = None
         for back in self._keys(is_upward=False):
             if reached is not None and back <= reached:
                 return
             yield from self._judged(back)
-        yield Finding(table, f"rows between {self._said(reached)} and {self._said(back, 'the last')} cannot be reached at all")
+        what = "rows between {key} and {other} cannot be reached at all"
+        yield Finding(table, Sentence(what, key=self._said(reached), other=self._said(back, "…")))
 
     def _keys(self, *, is_upward: bool) -> Iterator[Any]:
         """Yield the keys that can be had; `_lost` then says why there are no more, if it was not the end."""
@@ -103,7 +105,7 @@ class _Walk:
             try:
                 for (found,) in self._execute(sql, () if last is None else (last,)):
                     if found is None or (last is not None and (found > last) != is_upward) or found == last:
-                        self._lost = "its keys are out of order"
+                        self._lost = sayable("its keys are out of order")
                         break
                     page.append(found)
                     last = found
@@ -115,17 +117,18 @@ class _Walk:
 
     def _judged(self, key: Any) -> Iterator[Finding]:
         table = self._table
+        where = Sentence("{name} row {key}", name=table.name, key=self._said(key))
         try:
             raw: Row | None = next(self._execute(f"{table.select_bytes} WHERE {table.key} = {self._mark}", (key,)), None)
         except (apsw.Error, UnicodeDecodeError) as error:
-            yield Finding(f"{table.name} row {self._said(key)}", f"it cannot be read: {error}")
+            yield Finding(where, Sentence("it cannot be read: {error}", error=str(error)))
             return
         if raw is None:
-            yield Finding(f"{table.name} row {self._said(key)}", "it is counted but not found")
+            yield Finding(where, Sentence("it is counted but not found"))
             return
         row = with_text(table, raw)
         if not is_sound(table, row):
-            yield Finding(name_of(table, row), f"its row in table {table.name} does not match its check")
+            yield Finding(name_of(table, row), Sentence("its row in table {name} does not match its check", name=table.name))
 
-    def _said(self, key: Any, otherwise: str = "the first") -> str:
+    def _said(self, key: Any, otherwise: str = "…") -> str:
         return otherwise if key is None else key.decode(errors="replace") if isinstance(key, bytes) else str(key)

@@ -7,8 +7,9 @@ from one is that backup restored. Rows need no checks here: nothing can flip the
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Collection, Iterator, Sequence
+from heapq import nsmallest
 
 import msgspec
 
@@ -48,6 +49,8 @@ class Snapshot(msgspec.Struct):
     arrived: dict[bytes, list[bytes]] = {}  # room: digests
     runs: dict[Place, _Run] = {}
     about: dict[bytes, list[bytes]] = {}  # opening: digests
+    openings: dict[bytes, list[bytes]] = {}  # room: digests
+    by_digest: list[bytes] = []  # all openings, ascending
     awaited: dict[bytes, dict[bytes, None]] = {}  # room: digests without a body
     statements: dict[bytes, dict[tuple[str, int, int, str, bytes], KeptStatement]] = {}  # by room, then place and bytes
     statements_at: dict[tuple[bytes, str, int, int], list[KeptStatement]] = {}
@@ -63,6 +66,8 @@ class Snapshot(msgspec.Struct):
             arrived={room: digests.copy() for room, digests in self.arrived.items()},
             runs={place: _Run(run.seqs.copy(), run.digests.copy()) for place, run in self.runs.items()},
             about={opening: digests.copy() for opening, digests in self.about.items()},
+            openings={room: digests.copy() for room, digests in self.openings.items()},
+            by_digest=self.by_digest.copy(),
             awaited={room: digests.copy() for room, digests in self.awaited.items()},
             statements={room: statements.copy() for room, statements in self.statements.items()},
             statements_at={place: statements.copy() for place, statements in self.statements_at.items()},
@@ -141,13 +146,16 @@ class MemoryStore:
         run.add(header.seq, entry.digest)
         if kept.opening is not None:
             now.about.setdefault(kept.opening, []).append(entry.digest)
+        if kept.opening == entry.digest:
+            now.openings.setdefault(header.room, []).append(entry.digest)
+            insort(now.by_digest, entry.digest)
         if entry.body is None:
             now.awaited.setdefault(header.room, {})[entry.digest] = None
 
     def _fill(self, body: Body) -> None:
         kept = self._now.kept[body.digest]
         filled = kept.entry.with_body(body.salt, body.body)
-        self._now.kept[body.digest] = Kept(filled, kept.branch, kept.opening, kept.arrived_at, kept.via, kept.flags)
+        self._now.kept[body.digest] = Kept(filled, kept.branch, kept.opening, kept.arrived_at, kept.via, body.flags)
         self._now.awaited.get(kept.entry.header.room, {}).pop(body.digest, None)
 
     def _state(self, one: KeptStatement) -> None:
@@ -179,13 +187,14 @@ class MemoryStore:
         run = self._now.runs.get((room, ally, branch))
         return run.between(start, end) if run else []
 
-    def about(self, opening: bytes) -> list[Kept]:
+    def about(self, opening: bytes, kinds: Collection[str] = ()) -> list[Kept]:
         """See Reader.about."""
         now = self._now
         digests = now.about.get(opening, [])
         if opening in now.kept and opening not in digests:
             digests = sorted([*digests, opening], key=now.numbers.__getitem__)
-        return [now.kept[digest] for digest in digests]
+        found = [now.kept[digest] for digest in digests]
+        return [kept for kept in found if kept.entry.header.kind in kinds] if kinds else found
 
     def entries(self, room: bytes) -> Iterator[Kept]:
         """See Reader.entries."""
@@ -212,7 +221,24 @@ class MemoryStore:
 
     def openings(self, room: bytes) -> list[Kept]:
         """See Reader.openings."""
-        return [kept for kept in self.entries(room) if kept.opening == kept.entry.digest]
+        return [self._now.kept[digest] for digest in self._now.openings.get(room, ())]
+
+    def recent_openings(self, rooms: Sequence[bytes], before: bytes | None, limit: int) -> list[Kept]:
+        """See Reader.recent_openings."""
+        now = self._now
+        upper = len(now.kept) if before is None else now.numbers.get(before, 0)
+        found: list[bytes] = []
+        for room in rooms:
+            digests = now.openings.get(room, [])
+            end = bisect_left(digests, upper, key=now.numbers.__getitem__)
+            found += digests[max(0, end - limit) : end]
+        found.sort(key=now.numbers.__getitem__, reverse=True)
+        return [now.kept[digest] for digest in found[:limit]]
+
+    def openings_between(self, lowest: bytes, highest: bytes, limit: int) -> list[bytes]:
+        """See Reader.openings_between."""
+        digests = self._now.by_digest
+        return digests[bisect_left(digests, lowest) : bisect_right(digests, highest)][:limit]
 
     def charters(self) -> list[SignedCharter]:
         """See Reader.charters."""
@@ -236,8 +262,12 @@ class MemoryStore:
 
     def first_fact(self, prefix: str, start: str) -> bytes | None:
         """See Reader.first_fact."""
-        keys = [key for key in self._now.facts if key.startswith(prefix) and key >= start]
-        return self._now.facts[min(keys)] if keys else None
+        return next((value for _, value in self.facts_from(prefix, start, 1)), None)
+
+    def facts_from(self, prefix: str, start: str, limit: int) -> list[tuple[str, bytes]]:
+        """See Reader.facts_from."""
+        keys = (key for key in self._now.facts if key.startswith(prefix) and key >= start)
+        return [(key, self._now.facts[key]) for key in nsmallest(limit, keys)]
 
     def facts(self, prefix: str) -> dict[str, bytes]:
         """See Reader.facts."""

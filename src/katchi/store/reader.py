@@ -8,13 +8,13 @@ stays flat and no reader holds the log open while its caller thinks.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import apsw
 
-from katchi.errors import KatchiError, Malformed, NotFound, RecordBroken, StoreFailed
+from katchi.errors import KatchiError, Malformed, NotFound, RecordBroken, StoreFailed, sayable
 from katchi.node.batch import Kept, KeptStatement
 from katchi.record.charter import SignedCharter
 from katchi.store.rows import charter_of, kept_of, kept_statement_of, name_of, row_broken
@@ -35,8 +35,10 @@ from katchi.store.schema import (
 )
 
 PAGE_ROWS = 256  # rows of a long answer that are read at once
+CACHE_KIB = -4096  # SQLite's own, negative for KiB; what it does not hold is in the system's, which all processes share
 OWN_META = ("schema", "unkept")  # the store's own rows of table meta: its version, how many commits failed
 MAGIC = b"SQLite format 3\0"
+_BEYOND = 2**63 - 1  # no row has this number
 _DISK = (
     apsw.IOError,
     apsw.FullError,
@@ -68,6 +70,12 @@ class SqliteReader:
         """What the store was created with, such as its mode and ally."""
         return {name: value for name, value in self.meta_rows().items() if name not in OWN_META}
 
+    @property
+    def entries_written(self) -> int:
+        """How many entries were ever written here, in all rooms: by the number of the last, without reading a row."""
+        ((written,),) = self._plain("SELECT coalesce(max(no) + 1, 0) FROM entry")
+        return int(written)
+
     def close(self) -> None:
         """Release the file."""
         shut(self.connection)
@@ -90,9 +98,11 @@ class SqliteReader:
         """See Reader.digests."""
         return [row[1] for row in self._run(room, ally, branch, start, end, -1)]
 
-    def about(self, opening: bytes) -> list[Kept]:
+    def about(self, opening: bytes, kinds: Collection[str] = ()) -> list[Kept]:
         """See Reader.about."""
-        return [kept_of(row) for row in self._rows(ENTRY, "WHERE opening = ?1 OR digest = ?1 ORDER BY no", (opening,))]
+        among = f"AND kind IN ({', '.join('?' * len(kinds))}) " if kinds else ""
+        where = f"WHERE (opening = ?1 OR digest = ?1) {among}ORDER BY no"
+        return [kept_of(row) for row in self._rows(ENTRY, where, (opening, *kinds))]
 
     def entries(self, room: bytes) -> Iterator[Kept]:
         """See Reader.entries."""
@@ -120,6 +130,23 @@ class SqliteReader:
     def openings(self, room: bytes) -> list[Kept]:
         """See Reader.openings."""
         return [kept_of(row) for row in self._rows(ENTRY, "WHERE room = ? AND opening = digest ORDER BY no", (room,))]
+
+    def recent_openings(self, rooms: Sequence[bytes], before: bytes | None, limit: int) -> list[Kept]:
+        """See Reader.recent_openings."""
+        rows: list[Row] = []
+        upper = _BEYOND
+        if before is not None:
+            upper = next((no for (no,) in self._plain("SELECT no FROM entry WHERE digest = ?", (before,))), 0)
+        for room in rooms:
+            rows += self._rows(
+                ENTRY, "WHERE room = ? AND opening = digest AND no < ? ORDER BY no DESC LIMIT ?", (room, upper, limit)
+            )
+        return [kept_of(row) for row in sorted(rows, key=lambda row: -row[0])[:limit]]
+
+    def openings_between(self, lowest: bytes, highest: bytes, limit: int) -> list[bytes]:
+        """See Reader.openings_between."""
+        where = "WHERE digest BETWEEN ? AND ? AND opening = digest ORDER BY digest LIMIT ?"
+        return [row[1] for row in self._rows(ENTRY, where, (lowest, highest, limit))]
 
     def charters(self) -> list[SignedCharter]:
         """See Reader.charters."""
@@ -154,8 +181,16 @@ class SqliteReader:
 
     def first_fact(self, prefix: str, start: str) -> bytes | None:
         """See Reader.first_fact."""
-        row = next(self._rows(FACT, "WHERE key >= ? ORDER BY key LIMIT 1", (max(prefix, start),)), None)
-        return None if row is None or not row[0].startswith(prefix) else row[1]
+        return next((value for _, value in self.facts_from(prefix, start, 1)), None)
+
+    def facts_from(self, prefix: str, start: str, limit: int) -> list[tuple[str, bytes]]:
+        """See Reader.facts_from."""
+        found: list[tuple[str, bytes]] = []
+        for key, value, _ in self._rows(FACT, "WHERE key >= ? ORDER BY key LIMIT ?", (max(prefix, start), limit)):
+            if not key.startswith(prefix):
+                break
+            found.append((key, value))
+        return found
 
     def meta_rows(self) -> dict[str, str]:
         """All of table meta, OWN_META included."""
@@ -181,7 +216,7 @@ class SqliteReader:
         try:
             for row in self.connection.execute(table.select + where, arguments):
                 if not is_sound(table, row):
-                    raise row_broken(table, name_of(table, row))
+                    raise row_broken(table, str(name_of(table, row)))
                 yield row
         except UnicodeDecodeError:
             raise row_broken(table, self._undecodable(table, where, arguments)) from None
@@ -202,7 +237,7 @@ class SqliteReader:
             for raw in self.connection.execute(table.select_bytes + where, arguments):
                 row = with_text(table, raw)
                 if not is_sound(table, row):
-                    return name_of(table, row)
+                    return str(name_of(table, row))
         return f"a row of {table.name}"
 
 
@@ -243,6 +278,18 @@ def schema_faults(connection: apsw.Connection) -> list[str]:
     return [" ".join(sql.split()[:4]) for sql in DDL if sql.encode() not in found]
 
 
+SQLITE_SAYS = (  # in English alone; quoted in errors, and looked up in the catalogue
+    sayable("database or disk is full"),
+    sayable("database is locked"),
+    sayable("attempt to write a readonly database"),
+    sayable("database disk image is malformed"),
+    sayable("disk I/O error"),
+    sayable("unable to open database file"),
+    sayable("file is not a database"),
+    sayable("out of memory"),
+)
+
+
 def unreadable(path: Path, error: apsw.Error) -> KatchiError:
     """Return the error that SQLite could not read: the disk's fault, or the file's."""
     if isinstance(error, _DISK):
@@ -263,7 +310,7 @@ def unreadable(path: Path, error: apsw.Error) -> KatchiError:
 
 def _set_up(connection: apsw.Connection) -> None:
     connection.set_busy_timeout(1000)
-    for pragma, value in (("trusted_schema", 0), ("cell_size_check", 1), ("cache_size", -16384)):
+    for pragma, value in (("trusted_schema", 0), ("cell_size_check", 1), ("cache_size", CACHE_KIB)):
         connection.pragma(pragma, value)
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from katchi.errors import KatchiError, RecordBroken, StoreFailed
+import msgspec
+
+from katchi.errors import KatchiError, RecordBroken, Sentence, StoreFailed
 from katchi.node.batch import Body, Chunk, Kept, KeptStatement
 from katchi.record.canonical import decode, encode
 from katchi.record.charter import SignedCharter, room_id
@@ -38,10 +40,10 @@ def kept_of(row: Row) -> Kept:
     return Kept(entry, branch, opening, arrived_at, via, tuple(flags.split()))
 
 
-def row_with_body(row: Row, salt: bytes, body: bytes) -> Row:
+def row_with_body(row: Row, body: Body) -> Row:
     """Return an entry's row with its body filled in."""
-    at = ENTRY.columns.index("salt")
-    return with_check(ENTRY, (*row[:at], salt, body, *row[at + 2 : -1]))
+    at, flags = ENTRY.columns.index("salt"), ENTRY.columns.index("flags")
+    return with_check(ENTRY, (*row[:at], body.salt, body.body, *row[at + 2 : flags], " ".join(body.flags), *row[flags + 1 : -1]))
 
 
 def statement_row(no: int, kept: KeptStatement) -> Row:
@@ -65,8 +67,7 @@ def charter_row(no: int, room: bytes, signed: SignedCharter) -> Row:
 def charter_of(row: Row) -> SignedCharter:
     """Return the charter of a sound row."""
     signatures = decode(row[3], size_max=len(row[3]))
-    assert isinstance(signatures, dict)
-    return SignedCharter(row[2], {ally: tuple(each) for ally, each in signatures.items()})  # type: ignore[arg-type]
+    return SignedCharter(row[2], msgspec.convert(signatures, dict[str, tuple[bytes, ...]], builtin_types=(bytes,)))
 
 
 def chunk_row(no: int, chunk: Chunk) -> Row:
@@ -86,12 +87,10 @@ def room_of(signed: SignedCharter) -> bytes:
 
 
 def _signatures(data: bytes) -> tuple[bytes, ...]:
-    signatures = decode(data, size_max=len(data))
-    assert isinstance(signatures, list)
-    return tuple(signatures)  # type: ignore[arg-type]
+    return msgspec.convert(decode(data, size_max=len(data)), tuple[bytes, ...], builtin_types=(bytes,))
 
 
-def name_of(table: Table, row: Row) -> str:
+def name_of(table: Table, row: Row) -> Sentence | str:
     """Return what people call a row, be it sound or not: "KOR 0/12", "checkpoint of KOR to 7"."""
     cells = dict(zip(table.columns, row, strict=False))
     named = _entry_name(cells["header"]) if table is ENTRY else None
@@ -100,13 +99,17 @@ def name_of(table: Table, row: Row) -> str:
     if table is ENTRY and isinstance(cells["ally"], str):
         return f"{cells['ally']} {cells['epoch']}/{cells['seq']}"
     if table is STATEMENT and isinstance(cells["ally"], str):
-        by, of = cells["by"], f"of {cells['ally']} to {cells['length']}"
-        return f"checkpoint {of}" if by == cells["ally"] else f"countersignature {of} by {by}"
+        ally, length, by = cells["ally"], cells["length"], cells["by"]
+        if by == ally:
+            return Sentence("checkpoint of {ally} to {length}", ally=ally, length=length)
+        return Sentence("countersignature of {ally} to {length} by {by}", ally=ally, length=length, by=by)
     if table is CHARTER and isinstance(cells["room"], bytes):
-        return f"charter of room {_short(cells['room'])}"
+        return Sentence("charter of room {room}", room=_short(cells["room"]))
     if table is CHUNK and isinstance(cells["root"], bytes):
-        return f"paper {_short(cells['root'])} chunk {cells['idx']}"
-    return f"{table.name} {cells[table.key]}" if table.has_text_key else f"{table.name} row {cells[table.key]}"
+        return Sentence("paper {root} chunk {index}", root=_short(cells["root"]), index=cells["idx"])
+    if table.has_text_key:
+        return f"{table.name} {cells[table.key]}"
+    return Sentence("{name} row {key}", name=table.name, key=str(cells[table.key]))
 
 
 def _entry_name(header_bytes: object) -> str | None:

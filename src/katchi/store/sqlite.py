@@ -15,10 +15,10 @@ from typing import Any
 
 import apsw
 
-from katchi.errors import KatchiError, Refused, StoreFailed
+from katchi.errors import KatchiError, Refused, StoreFailed, os_reason
 from katchi.node.batch import Batch, Body
 from katchi.record.charter import SignedCharter
-from katchi.store.reader import OWN_META, SqliteReader, opened, shut
+from katchi.store.reader import CACHE_KIB, OWN_META, SqliteReader, opened, shut
 from katchi.store.rows import (
     body_of_nothing,
     charter_row,
@@ -51,7 +51,7 @@ VERSION, UNKEPT = OWN_META
 UNCERTAIN = "Nothing of it is kept now; should the node stop before the next batch is kept, it may find this one whole. "
 
 _TAKE = ENTRY.insert + "ON CONFLICT (digest) DO NOTHING"
-_FILL = 'UPDATE entry SET salt = ?, body = ?, "check" = ? WHERE no = ?'
+_FILL = 'UPDATE entry SET salt = ?, body = ?, flags = ?, "check" = ? WHERE no = ?'
 _STATE = STATEMENT.insert + 'ON CONFLICT (room, ally, epoch, length, "by", digest) DO NOTHING'
 _CHARTER = CHARTER.insert + 'ON CONFLICT (room) DO UPDATE SET signatures = excluded.signatures, "check" = excluded."check"'
 _CHUNK = CHUNK.insert + "ON CONFLICT (room, root, idx) DO NOTHING"
@@ -178,8 +178,8 @@ class SqliteStore(SqliteReader):
         row = next(self._rows(ENTRY, "WHERE digest = ?", (body.digest,)), None)
         if row is None:
             raise body_of_nothing(body)
-        check = row_with_body(row, body.salt, body.body)[-1]
-        self.connection.execute(_FILL, (body.salt, body.body, check, row[0]))
+        *_, flags, check = row_with_body(row, body)
+        self.connection.execute(_FILL, (body.salt, body.body, flags, check, row[0]))
 
     def _undo(self, was_committing: bool) -> bool:
         """Roll back, and return whether what a failed commit wrote to the log is sure not to come back.
@@ -236,7 +236,7 @@ def _take(numbers: dict[str, int], table: Table, n: int) -> int:
 
 def _set_up(connection: apsw.Connection) -> None:
     connection.set_busy_timeout(BUSY_MS)
-    for pragma, value in (("trusted_schema", 0), ("cell_size_check", 1), ("synchronous", "FULL"), ("cache_size", -16384)):
+    for pragma, value in (("trusted_schema", 0), ("cell_size_check", 1), ("synchronous", "FULL"), ("cache_size", CACHE_KIB)):
         connection.pragma(pragma, value)
     if connection.pragma("journal_mode", "WAL") != "wal":
         raise apsw.CantOpenError("the file system does not support SQLite's write-ahead log")
@@ -250,6 +250,7 @@ def _failed(path: Path, error: BaseException, is_certain: bool = True) -> StoreF
         (apsw.CorruptError, "{path} is damaged. Copy it away, run `katchi record audit` on it, and restore a backup."),
     )
     advice = next((hint for kind, hint in hints if isinstance(error, kind)), "Check the disk of {path}, then do it again.")
-    said: dict[str, Any] = {"path": str(path), "error": str(error) or type(error).__name__}
+    why = os_reason(error) if isinstance(error, OSError) else str(error) or type(error).__name__
+    said: dict[str, Any] = {"path": str(path), "error": why}
     kept = "Nothing of it was kept. " if is_certain else UNCERTAIN
     return StoreFailed("{path} did not take the batch: {error}", hint=kept + advice, **said)

@@ -30,6 +30,7 @@ from katchi.vocabulary import Form, Precedence, Stance
 NAMES = ("azure", "birch", "cedar", "delta")
 BURST_MAX = 30
 SETTLED_S = 30  # relays along a line of four allies take this long
+DECISION_DUE_IN_S = 3600
 QUIET_AFTER_S = 90  # by then every rewind has come and gone
 
 
@@ -84,6 +85,7 @@ class SimulatedAlliance:
         self.secrets: list[bytes] = []  # bytes that may be in no frame: of national rooms
         self.national: dict[str, bytes] = {}
         self.forked: set[str] = set()  # allies whose keys signed two histories: by a planted fault
+        self.liars: set[str] = set()  # allies whose keys countersigned two histories: by a planted fault
         self.restored: set[str] = set()  # allies whose node went back to an earlier store
         self.given_up: set[bytes] = set()  # acknowledged entries that a planted fault took, and said so
         self.acts_refused = 0
@@ -335,11 +337,26 @@ class SimulatedAlliance:
         if draw < 0.55:
             texts = {"en": self._text(), "ko": "우리는 함께 협의한다"}
             return rules.ProposeWords(consultation=opening, precedence=precedence, words=texts)
-        if draw < 0.90:
+        if draw < 0.88:
             return rules.StatePosition(consultation=opening, precedence=precedence, text=self._text())
-        if draw < 0.95:
+        if draw < 0.92:
+            return self._decision(name, opening, precedence)
+        if draw < 0.96:
             return rules.CouldNotConsult(consultation=opening, effort="three calls", reason="no answer")
         return rules.End(consultation=opening, reason="nothing more to say")
+
+    def _decision(self, name: str, opening: bytes, precedence: Precedence) -> rules.RecordDecision:
+        due = self.world.clock(self.world.stations[name]) + DECISION_DUE_IN_S * SECOND
+        return rules.RecordDecision(
+            consultation=opening,
+            precedence=precedence,
+            question="what do we do now",
+            options=("go on", "wait"),
+            outcome=self._text(),
+            owner="the duty director",
+            reason="after consulting",
+            deadline=due,
+        )
 
     def _burst(self, name: str, opening: bytes) -> None:
         count = self.world.chance.randint(2, BURST_MAX)

@@ -54,7 +54,7 @@ class _CheapVerifier:
 
     def full(self, message: bytes, signatures: Sequence[bytes]) -> None:
         if len(signatures) != 1:
-            raise Unverified("signature-missing", f"{len(signatures)} signatures where the suite has 1")
+            raise Unverified("signature-missing", "{n} signatures where the suite has {expected}", n=len(signatures), expected=1)
         self.entry(message, signatures[0])
 
 

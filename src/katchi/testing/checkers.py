@@ -204,7 +204,7 @@ def memory_comes_back(alliance: SimulatedAlliance) -> None:
         machine = alliance.machine(name)
         state = machine.state
         loaded = State(machine.settings, machine.own, state.suites, alliance.store(name))
-        for part in ("chains", "desk", "awaited", "allies"):
+        for part in ("chains", "desk", "unreceipted", "awaited", "allies"):
             if getattr(state, part).now != getattr(loaded, part).now:
                 raise CheckFailed(alliance, "memory comes back from the store", f"{name}'s {part} would differ after a restart")
 
@@ -213,7 +213,8 @@ def stores_audit_clean(alliance: SimulatedAlliance) -> None:
     """Every store passes the audit that operators run."""
     for name in alliance.parties:
         report = audited(alliance, name)
-        findings = [found for room in report.rooms for found in room.findings] + list(report.findings)
+        found = [one for room in report.rooms for one in room.findings] + list(report.findings)
+        findings = [one for one in found if one.reason != "countersignature-two-histories" or one.against not in alliance.liars]
         if findings:
             raise CheckFailed(alliance, "every store audits clean", f"{len(findings)} at {name}, such as {findings[0]}")
 

@@ -245,9 +245,24 @@ def a_lying_peer(alliance: SimulatedAlliance) -> str:
         lacking=0,
         at=alliance.world.now,
     )
-    signed = sign(room, lie, party.fingerprint, party.signer)
-    alliance.world.deliver(liar, ally, f.write_frame(f.Statements(room.id, (), (signed,))))
-    return require_notice(alliance, ally, Told.LIE, "countersignature-two-histories")
+    alliance.liars.add(liar)
+    lies = [lie, msgspec.structs.replace(lie, head=bytes(31) + b"\1")]  # one is evidence enough; more are not kept
+    signed = tuple(sign(room, one, party.fingerprint, party.signer) for one in lies)
+    for _ in range(2):
+        alliance.world.deliver(liar, ally, f.write_frame(f.Statements(room.id, (), signed)))
+        named = require_notice(alliance, ally, Told.LIE, "countersignature-two-histories")
+    _require_evidence(alliance, ally, liar, length)
+    return named
+
+
+def _require_evidence(alliance: SimulatedAlliance, ally: str, liar: str, length: int) -> None:
+    """Raise CheckFailed unless the contradicting pair is kept, no more of it, and the audit says who lied."""
+    held = [s for s in alliance.store(ally).statements(alliance.room) if (s.ally, s.by, s.length) == (ally, liar, length)]
+    if len(held) != 2:
+        raise CheckFailed(alliance, "the first contradicting pair is kept as evidence", f"{ally} keeps {len(held)}")
+    findings = [one for room in audited(alliance, ally).rooms for one in room.findings]
+    if [(one.reason, one.against) for one in findings] != [("countersignature-two-histories", liar)]:
+        raise CheckFailed(alliance, "an audit names the liar, and nothing else", f"{findings}")
 
 
 def a_stranger(alliance: SimulatedAlliance) -> str:

@@ -10,7 +10,7 @@ from katchi.errors import LinkFailed
 from katchi.link import frames as f
 from katchi.link.flight import REWIND_AFTER_US_MIN
 from katchi.link.holdings import PaperWanted
-from katchi.link.peer import PING_EVERY_US, RELAY_AFTER_US, Peer
+from katchi.link.peer import HAVE_EVERY_US, HAVE_FOLLOWS_US, PING_EVERY_US, RELAY_AFTER_US, Peer
 from katchi.record.charter import Room
 from katchi.record.entry import Entry
 from katchi.testing.builders import NOON, SECOND, Ally, a_chain, a_room, an_ally, an_entry
@@ -170,6 +170,78 @@ def test_the_peers_own_tail_is_given_back_to_it_at_once():
     node.keep(ROOM, chain := a_chain(ROOM, BIRCH, 3), at=NOON)
     peer.had(held(ROOM, chain[0]), NOON)
     assert headers(peer.pump(NOON)) == [entry.header_bytes for entry in chain[1:]]
+
+
+def test_a_first_change_is_told_at_once_and_what_follows_it_closely_is_told_together():
+    node, peer = linked(ROOM)
+    told = NOON + SECOND
+    for count, at in ((1, told), (2, told + 1000), (3, told + 4000)):
+        node.keep(ROOM, a_chain(ROOM, BIRCH, count)[-1:])
+        peer.changed(ROOM.id)
+        haves = sent(peer.pump(at), f.Have)
+        assert [have.heads[0].length for have in haves] == ([1] if at == told else [])
+    assert peer.next_wakeup() == told + HAVE_EVERY_US
+    (have,) = sent(peer.pump(told + HAVE_EVERY_US), f.Have)
+    assert have.heads[0].length == 3
+    assert sent(peer.pump(told + 2 * HAVE_EVERY_US), f.Have) == []
+    assert peer.next_wakeup() > told + SECOND, "nothing is left to tell"
+
+
+def test_a_clock_set_back_does_not_keep_a_change_from_being_told():
+    node, peer = linked(ROOM)
+    node.keep(ROOM, a_chain(ROOM, BIRCH, 1))
+    peer.changed(ROOM.id)
+    back = NOON - 3600 * SECOND
+    peer.pump(back)
+    assert sent(peer.pump(back + HAVE_EVERY_US), f.Have)
+
+
+def test_a_have_that_waits_moves_no_deadline_of_what_is_sent_again():
+    node, peer = linked(ROOM)
+    node.keep(ROOM, chain := a_chain(ROOM, AZURE, 2))
+    peer.had(nothing(ROOM), NOON)
+    assert headers(peer.pump(NOON)) == [entry.header_bytes for entry in chain]
+    silent = NOON + REWIND_AFTER_US_MIN
+    for at in range(NOON + 1000, silent, 500_000):
+        peer.changed(ROOM.id)
+        assert headers(peer.pump(at)) == []
+    assert headers(peer.pump(silent)) == [entry.header_bytes for entry in chain]
+
+
+def test_what_a_peer_brought_is_not_sent_back_to_it_while_its_have_is_on_its_way():
+    node, peer = linked(ROOM)
+    chain = a_chain(ROOM, BIRCH, 3)
+    node.keep(ROOM, chain[:1])
+    peer.had(held(ROOM, chain[0]), NOON)
+    node.keep(ROOM, chain[1:])
+    peer.brought(ROOM.id, "birch", 0, 3, NOON)
+    peer.changed(ROOM.id)
+    assert headers(peer.pump(NOON)) == []
+    peer.had(held(ROOM, chain[1]), NOON)
+    assert headers(peer.pump(NOON)) == [chain[2].header_bytes], "what it says it holds counts for more"
+
+
+def test_a_checkpoint_follows_the_last_entry_that_it_covers_also_when_more_entries_wait():
+    node, peer = linked(ROOM)
+    chain = a_chain(ROOM, AZURE, 5)
+    node.keep(ROOM, chain[:3])
+    node.cover(ROOM, AZURE)
+    node.keep(ROOM, chain[3:])
+    peer.had(nothing(ROOM), NOON)
+    frames = [frame for frame in peer.pump(NOON) if isinstance(frame, f.Entries | f.Statements)]
+    assert [len(frame.entries) if isinstance(frame, f.Entries) else "checkpoint" for frame in frames] == [3, "checkpoint", 2]
+
+
+def test_what_a_peer_brought_is_given_back_to_it_if_no_have_of_it_follows():
+    """What comes with an ally's signature need not come from a node that still holds it."""
+    node, peer = linked(ROOM)
+    chain = a_chain(ROOM, BIRCH, 3)
+    peer.had(nothing(ROOM), NOON)
+    node.keep(ROOM, chain)
+    peer.brought(ROOM.id, "birch", 0, 3, NOON)
+    assert headers(peer.pump(NOON + HAVE_FOLLOWS_US - 1)) == []
+    assert peer.next_wakeup() == NOON + HAVE_FOLLOWS_US
+    assert headers(peer.pump(NOON + HAVE_FOLLOWS_US)) == [entry.header_bytes for entry in chain]
 
 
 # How much, in which order.

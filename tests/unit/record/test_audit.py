@@ -162,24 +162,56 @@ def test_a_fork_is_found_with_a_proof_that_stands_alone():
 
 
 def test_a_fork_that_all_others_accepted_as_repaired_is_a_mark():
-    def read(header, _body):
-        return Said(accepts="azure" if header.kind == "repair.accepted" else None)
-
-    repair = an_entry(ROOM, AZURE, 8, CHAIN[7].digest, epoch=3, kind="chain.opened")
-    accepts = [an_entry(ROOM, ally, kind="repair.accepted", about=[repair.digest]) for ally in (BIRCH, CEDAR)]
-    unsettled = audited(*CHAIN, *FORK, repair, accepts[0], read=read)
+    unsettled = audited(*CHAIN, *FORK, REPAIR, ACCEPTS[0], read=read_repairs)
     assert reasons(unsettled.findings) == ["fork-pair"]
-    settled = audited(*CHAIN, *FORK, repair, *accepts, read=read)
-    assert settled.is_sound and "fork-pair" in reasons(settled.marks)
+    settled = audited(*CHAIN, *FORK, REPAIR, *ACCEPTS, read=read_repairs)
+    assert settled.is_sound and reasons(settled.marks) == ["fork-pair"]
+
+
+REPAIR = an_entry(ROOM, AZURE, 8, CHAIN[7].digest, epoch=3, kind="chain.opened")
+ACCEPTS = [an_entry(ROOM, ally, kind="repair.accepted", about=[REPAIR.digest]) for ally in (BIRCH, CEDAR)]
+HEADS = ((0, 7, CHAIN[7].digest), (0, 6, FORK[1].digest))
+
+
+def read_repairs(header, _body):
+    repairs = HEADS if header.kind == "chain.opened" else None
+    return Said(accepts="azure" if header.kind == "repair.accepted" else None, repairs=repairs)
+
+
+@pytest.mark.parametrize("about", [[CHAIN[7].digest], [b"n" * 32], []])
+def test_a_word_that_accepts_what_is_no_repair_settles_nothing_and_is_marked(about):
+    accepts = [an_entry(ROOM, ally, kind="repair.accepted", about=about) for ally in (BIRCH, CEDAR)]
+    report = audited(*CHAIN, *FORK, REPAIR, *accepts, read=read_repairs)
+    assert reasons(report.findings) == ["fork-pair"]
+    assert [(mark.where, mark.reason) for mark in report.marks] == [
+        ("birch 0/0", "repair-unknown"),
+        ("cedar 0/0", "repair-unknown"),
+    ]
+
+
+def test_a_word_that_has_no_place_in_its_chain_accepts_nothing():
+    adrift = an_entry(ROOM, BIRCH, 1, b"p" * 32, kind="repair.accepted", about=[REPAIR.digest])
+    report = audited(*CHAIN, *FORK, REPAIR, ACCEPTS[1], adrift, read=read_repairs)
+    assert sorted(reasons(report.findings)) == ["fork-pair", "prev-missing"]
+
+
+def test_two_who_allege_the_same_are_both_named_each_where_it_said_so_first():
+    alleged = [Seen("azure", 0, 2, b"x" * 32)]
+    birch, cedar = (an_entry(ROOM, ally, sees=alleged) for ally in (BIRCH, CEDAR))
+    other = an_entry(ROOM, BIRCH, epoch=4, kind="chain.opened", sees=alleged)
+    report = audited(*CHAIN, other, cedar, birch)
+    assert {(f.where, f.reason, f.against) for f in report.allegations} == {
+        ("birch 0/0", "fork-alleged", "birch"),
+        ("cedar 0/0", "fork-alleged", "cedar"),
+    }
 
 
 def test_a_proof_needs_the_very_headers():
     auditor = Auditor(ROOM)
     for entry in (*CHAIN, *FORK):
         auditor.entry(entry.header_bytes, entry.signature, entry.salt, entry.body)
-    (digest,) = auditor.needed
-    assert digest == CHAIN[5].digest
-    auditor.give(digest, CHAIN[6].header_bytes, CHAIN[6].signature)
+    assert auditor.needed == {CHAIN[4].digest, CHAIN[5].digest}  # what both follow, and the other side
+    auditor.give(CHAIN[5].digest, CHAIN[6].header_bytes, CHAIN[6].signature)
     with pytest.raises(Unverified, match="fork-not-proven"):
         auditor.report()
 
@@ -224,8 +256,10 @@ def test_a_countersignature_that_does_not_fit_the_entries_is_named(change, reaso
 
 def test_a_peer_that_countersigned_two_histories_at_one_length_is_proven_a_liar():
     lie = changed(counter(CHAIN[:5]), Countersignature, BIRCH, head=b"h" * 32)
-    report = audited(*CHAIN, counters=[counter(CHAIN[:5]), lie])
-    assert ("countersignature-two-histories", "birch") in [(f.reason, f.against) for f in report.findings]
+    for order in ([counter(CHAIN[:5]), lie], [lie, counter(CHAIN[:5])]):
+        report = audited(*CHAIN, counters=order)
+        assert [(f.reason, f.against) for f in report.findings] == [("countersignature-two-histories", "birch")]
+        assert chain_of(report, "azure").confirmed == {"birch": 5}
 
 
 def test_a_peer_that_countersigned_both_sides_of_a_fork_at_different_lengths_is_a_liar_too():

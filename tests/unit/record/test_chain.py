@@ -108,11 +108,21 @@ def test_a_fork_at_the_very_first_entry_is_one():
     assert holder.chain.common_length(0, 1) == 0
 
 
-def test_a_third_history_of_one_epoch_is_not_kept():
-    holder = Holder(*CHAIN, *a_fork(4, 1))
-    third = an_entry(ROOM, AZURE, 4, CHAIN[3].digest, body={"by": None, "text": "third"})
+def another(seq, text):
+    return an_entry(ROOM, AZURE, seq, CHAIN[seq - 1].digest, body={"by": None, "text": text})
+
+
+def test_of_one_epoch_no_more_histories_are_kept_than_any_node_may_hold():
+    holder = Holder(*CHAIN, *(another(4, f"history {n}") for n in range(c.BRANCHES_PER_EPOCH_MAX - 1)))
     with pytest.raises(Unverified, match="fork-limit"):
-        holder.add(third)
+        holder.add(another(4, "one too many"))
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations((3, 5, 7))))
+def test_an_epoch_of_many_histories_has_one_fork_where_they_first_part(order):
+    holder = Holder(*CHAIN, *(another(seq, "other") for seq in order))
+    assert [(fork.epoch, fork.seq) for fork in holder.chain.forks] == [(0, 3)]
+    assert holder.chain.counts(0, 2) and not holder.chain.counts(0, 4)
 
 
 def test_what_came_before_a_fork_counts_and_what_follows_does_not_until_all_accept_a_repair():
@@ -121,10 +131,69 @@ def test_what_came_before_a_fork_counts_and_what_follows_does_not_until_all_acce
     once = c.accepted(chain, b"repair", "birch")
     assert c.accepted(once, b"repair", "birch") == once
     assert c.accepted(once, b"repair", "azure") == once  # nobody accepts its own
+    once = repaired(once, CHAIN[9], a_fork(4, 1)[0])
     assert once.is_frozen
     assert c.accepted(once, b"other repair", "cedar").is_frozen
     settled = c.accepted(once, b"repair", "cedar")
     assert not settled.is_frozen and settled.counts(0, 4)
+
+
+def repaired(chain, *heads, epoch=9, locate=None):
+    """A chain of which a repair names these heads of CHAIN and a_fork(4, 2)."""
+    places = {e.digest: (0, e.header.seq) for e in CHAIN} | {e.digest: (1, e.header.seq) for e in a_fork(4, 2)}
+    names = [(one.header.epoch, one.header.seq, one.digest) for one in heads]
+    return c.repaired(chain, b"repair", epoch, names, locate or places.get)
+
+
+def accepted_by_all(chain):
+    return c.accepted(c.accepted(chain, b"repair", "birch"), b"repair", "cedar")
+
+
+HEADS = (CHAIN[9], a_fork(4, 2)[1])
+
+
+@pytest.mark.parametrize(
+    ("heads", "epoch", "is_settled"),
+    [
+        (HEADS, 9, True),
+        ((CHAIN[5], a_fork(4, 1)[0]), 9, True),  # both went on
+        ((CHAIN[4], *HEADS), 9, True),
+        (HEADS, 0, False),  # no later epoch
+        ((CHAIN[9],), 9, False),
+        ((CHAIN[9], CHAIN[5]), 9, False),  # one history twice
+        ((CHAIN[3], CHAIN[9]), 9, False),  # below the fork
+        ((*CHAIN[5:], a_fork(4, 2)[1]), 9, False),  # more than there can be histories
+    ],
+)
+def test_a_repair_settles_a_fork_only_if_it_names_each_of_its_histories(heads, epoch, is_settled):
+    chain = accepted_by_all(Holder(*CHAIN, *a_fork(4, 2)).chain)
+    assert chain.is_frozen  # no repair of that digest is here
+    assert repaired(chain, *heads, epoch=epoch).is_frozen == (not is_settled)
+
+
+def test_a_history_that_comes_after_the_repair_opens_the_fork_again():
+    holder = Holder(*CHAIN, *a_fork(4, 2))
+    holder.chain = repaired(accepted_by_all(holder.chain), *HEADS)
+    assert not holder.chain.is_frozen
+    holder.add(another(7, "a third"))
+    assert holder.chain.is_frozen and not holder.chain.counts(0, 5)
+
+
+def test_what_a_repair_names_may_come_after_it():
+    early, late = a_fork(4, 2)
+    holder = Holder(*CHAIN, early)
+    held = {entry.digest: (0, entry.header.seq) for entry in CHAIN}
+    holder.chain = repaired(accepted_by_all(holder.chain), *HEADS, locate=held.get)
+    assert holder.chain.is_frozen and holder.chain.repairs[0].awaited == ((0, late.digest),)
+    holder.add(late)
+    assert not holder.chain.is_frozen and holder.chain.repairs[0].found == ((0, 9), (1, 5))
+
+
+def test_a_repair_of_one_fork_does_not_settle_another():
+    holder = Holder(*CHAIN, *a_fork(4, 2), *an_epoch(CHAIN[9], 2), *an_epoch(CHAIN[9], 2, body=OTHER))
+    settled = repaired(accepted_by_all(holder.chain), *HEADS)
+    assert [(fork.epoch, fork.seq) for fork in settled.open_forks] == [(7, 10)]
+    assert settled.counts(0, 9) and not settled.counts(7, 10)
 
 
 def test_a_new_epoch_after_a_restore_is_a_branch_and_no_fork():

@@ -15,9 +15,15 @@ from katchi.consult.consultation import Consultation, folded
 from katchi.consult.crossing import crossed_pairs, in_causal_order
 from katchi.consult.stances import Counts, Signature, agreed_words, joint_status
 from katchi.node.batch import Kept
+from katchi.node.docket import open_key, open_key_of
 from katchi.node.state import State
+from katchi.node.views.decision import DecisionView, decision_views
 from katchi.node.views.receipts import Receipts, ReceiptView
-from katchi.vocabulary import MESSAGES, Flag
+from katchi.record.entry import Entry
+from katchi.vocabulary import MESSAGES, Flag, Kind
+
+PAGE_LENGTH = 50  # consultations
+TIMELINE_LENGTH = 200  # entries
 
 
 class EntryView(msgspec.Struct, kw_only=True):
@@ -68,13 +74,23 @@ class ConsultationSummary(msgspec.Struct, kw_only=True):
     unread: int
 
 
+class ConsultationPage(msgspec.Struct, kw_only=True):
+    """Some lines of a list, newest first."""
+
+    consultations: list[ConsultationSummary]
+    next: str | None  # the consultation to give as `before` for the next page; null on the last
+
+
 class ConsultationView(ConsultationSummary, kw_only=True):
-    """A consultation whole."""
+    """A consultation: all but its timeline is of the whole."""
 
     citing: str | None
     proposals: list[ProposalView]
     crossed: int
+    entries: int  # of the whole
+    earlier: int  # entries before the first one shown
     timeline: list[EntryView]
+    decisions: list[DecisionView]
 
 
 def openings(state: State) -> list[bytes]:
@@ -85,7 +101,53 @@ def openings(state: State) -> list[bytes]:
 def consultation_list(state: State, *, openings: Iterable[bytes]) -> list[ConsultationSummary]:
     """Return one line for each consultation, newest first."""
     found = [consultation for consultation in map(state.consultation, openings) if consultation is not None]
-    return [ConsultationSummary(**_summary(state, one)) for one in sorted(found, key=lambda c: -c.opened_at)]
+    return [consultation_summary(state, one) for one in sorted(found, key=lambda c: -c.opened_at)]
+
+
+def consultation_summary(state: State, consultation: Consultation) -> ConsultationSummary:
+    """Return one line of a list."""
+    return ConsultationSummary(**_summary(state, consultation))
+
+
+def consultation_page(
+    state: State,
+    *,
+    room: bytes | None = None,
+    before: bytes | None = None,
+    limit: int = PAGE_LENGTH,
+    open_only: bool = False,
+) -> ConsultationPage:
+    """Return a page of consultations, newest first by the arrival of their openings here.
+
+    Args:
+        room: only those of this room.
+        before: only those that came before this one: `next` of the page before.
+        open_only: only those that some member has not ended; by our clock, where it went back.
+    """
+    rooms = [room] if room is not None else list(state.rooms.now)
+    if open_only:
+        found = open_consultations(state, rooms, before, limit + 1)
+    else:
+        recent = state.store.recent_openings(rooms, before, limit + 1)
+        found = [one for kept in recent if (one := state.consultation(kept.entry.digest)) is not None]
+    shown = [consultation_summary(state, one) for one in found[:limit]]
+    return ConsultationPage(consultations=shown, next=shown[-1].id if shown and len(found) > limit else None)
+
+
+def open_consultations(state: State, rooms: Iterable[bytes], before: bytes | None, limit: int) -> list[Consultation]:
+    """Return at most `limit` consultations that some member has not ended, newest first."""
+    last = ""
+    if before is not None:
+        opening = state.kept(before)
+        if opening is None:
+            return []
+        last = open_key(opening).removeprefix(open_key_of(opening.entry.header.room))
+    lines: list[tuple[str, bytes]] = []
+    for room in rooms:
+        within = open_key_of(room)
+        found = state.docket.open.first(limit, within=within, after=within + last if last else None)
+        lines += [(key.removeprefix(within), digest) for key, digest in found]
+    return [one for _, digest in sorted(lines)[:limit] if (one := state.consultation(digest)) is not None]
 
 
 def _summary(state: State, consultation: Consultation) -> dict[str, Any]:
@@ -110,14 +172,25 @@ def counting(state: State, room: bytes) -> Counts:
     """Return whether an entry counts toward "agreed": covered by its author, before any open fork."""
 
     def counts(ally: str, signature: Signature) -> bool:
-        chain, found = state.chain(room, ally), state.locate(signature.entry)
-        return found is not None and chain.counts(signature.epoch, signature.seq) and chain.covers(found[2], found[3])
+        chain = state.chain(room, ally)
+        if not chain.counts(signature.epoch, signature.seq):
+            return False
+        if len(chain.branches) == 1:  # then its place alone says where it lies
+            return chain.covers(0, signature.seq)
+        found = state.locate(signature.entry)
+        return found is not None and chain.covers(found[2], found[3])
 
     return counts
 
 
-def consultation_view(state: State, consultation: Consultation) -> ConsultationView:
-    """Return a consultation with its whole timeline."""
+def consultation_view(
+    state: State, consultation: Consultation, *, limit: int | None = TIMELINE_LENGTH, before: bytes | None = None
+) -> ConsultationView:
+    """Return a consultation, and of its timeline the newest `limit` entries: all of them if that is None.
+
+    Args:
+        before: only entries that stand before this one: the first one shown, to see earlier ones.
+    """
     kept = {k.entry.digest: k for k in state.store.about(consultation.opening) if k.entry.header.room == consultation.room}
     entries = [k.entry for k in kept.values()]
     opening = kept[consultation.opening].entry
@@ -129,16 +202,26 @@ def consultation_view(state: State, consultation: Consultation) -> ConsultationV
         crossed.setdefault(other, []).append(one.hex())
     receipts = Receipts(state, consultation, entries)
     terms = body_as(opening.header.kind, opening.body, Opened)
+    ordered = in_causal_order(entries)
+    end = next((place for place, entry in enumerate(ordered) if entry.digest == before), len(ordered))
+    start = max(0, end - limit) if limit is not None else 0
     return ConsultationView(
         **_summary(state, consultation),
         citing=terms.citing if terms else None,
         proposals=_proposals(state, consultation, kept),
         crossed=len(pairs),
+        entries=len(ordered),
+        earlier=start,
         timeline=[
             _entry_view(state, kept[entry.digest], flags.get(entry.digest, ()), crossed.get(entry.digest, []), receipts)
-            for entry in in_causal_order(entries)
+            for entry in ordered[start:end]
         ],
+        decisions=decision_views(state, consultation) if any(map(_records_decision, entries)) else [],
     )
+
+
+def _records_decision(entry: Entry) -> bool:
+    return entry.header.kind == Kind.DECISION_RECORDED
 
 
 def _proposals(state: State, consultation: Consultation, kept: dict[bytes, Kept]) -> list[ProposalView]:

@@ -7,9 +7,19 @@ from __future__ import annotations
 
 import msgspec
 
+from katchi.errors import Parameter
 from katchi.link.peer import Peer
 from katchi.node.state import State
 from katchi.record.chain import Chain
+
+
+class Ended(msgspec.Struct):
+    """Why a node refused to go on with a connection, ours or theirs: an error in its parts, to be said in any language."""
+
+    error: str
+    message: str
+    hint: str
+    parameters: dict[str, Parameter]
 
 
 class LinkView(msgspec.Struct, kw_only=True):
@@ -17,6 +27,7 @@ class LinkView(msgspec.Struct, kw_only=True):
 
     ally: str
     up: bool
+    ended: Ended | None
     compared: str
     address: str | None
     version: int | None
@@ -39,6 +50,7 @@ def link_views(state: State, peers: dict[str, Peer]) -> list[LinkView]:
             LinkView(
                 ally=ally,
                 up=bool(peer and peer.is_up),
+                ended=_ended(peer),
                 compared=paired.compared,
                 address=paired.address,
                 version=peer.version if peer and peer.is_up else None,
@@ -54,6 +66,12 @@ def link_views(state: State, peers: dict[str, Peer]) -> list[LinkView]:
             )
         )
     return views
+
+
+def _ended(peer: Peer | None) -> Ended | None:
+    if peer is None or peer.ended is None:
+        return None
+    return Ended(type(peer.ended).__name__, peer.ended.message, peer.ended.hint_template, dict(peer.ended.parameters))
 
 
 def _confirmed(chain: Chain, ally: str) -> int:

@@ -10,9 +10,12 @@ import msgspec
 from katchi.consult.acts import Delivered, Read, body_as
 from katchi.consult.consultation import Consultation
 from katchi.consult.crossing import seen_of
+from katchi.consult.stances import MOVES_NONE
 from katchi.node.state import State
 from katchi.record.entry import Entry
 from katchi.vocabulary import MESSAGES
+
+ANSWERS = MESSAGES - MOVES_NONE
 
 
 class ReceiptView(msgspec.Struct, kw_only=True):
@@ -42,8 +45,8 @@ class Receipts:
         return [
             ReceiptView(
                 ally=ally,
-                sent=self._sent(message, ally),
-                received=self._received(message, ally),
+                sent=sent_at(self._state, message, ally),
+                received=received_at(self._state, message, ally),
                 delivered=self._said.get((ally, message.digest, Delivered)),
                 read=self._said.get((ally, message.digest, Read)),
                 answered=self._answered(message, ally),
@@ -52,29 +55,33 @@ class Receipts:
             if ally != message.header.ally
         ]
 
-    def _sent(self, message: Entry, ally: str) -> int | None:
-        header = message.header
-        if header.ally != self._state.own.ally:
-            return None
-        prefix = f"local/sent/{header.room.hex()}/{ally}/{header.epoch:016x}/"
-        found = self._state.store.first_fact(prefix, f"{prefix}{header.seq + 1:016x}")
-        return int.from_bytes(found, "big") if found is not None else None
-
-    def _received(self, message: Entry, ally: str) -> int | None:
-        header = message.header
-        if ally == self._state.own.ally:
-            kept = self._state.kept(message.digest)
-            return kept.arrived_at if kept else None
-        found = self._state.store.first_statement(header.room, header.ally, header.epoch, header.seq + 1, ally)
-        return found.arrived_at if found is not None else None
-
     def _answered(self, message: Entry, ally: str) -> int | None:
         header = message.header
         answers = (
             entry.header.at
             for entry in self._entries
             if entry.header.ally == ally
-            and entry.header.kind in MESSAGES
+            and entry.header.kind in ANSWERS
             and (message.digest in entry.header.about or seen_of(entry.header, header.ally) >= (header.epoch, header.seq))
         )
         return min(answers, default=None)
+
+
+def sent_at(state: State, message: Entry, ally: str) -> int | None:
+    """Return when our journal says that a message of ours was put on the link to `ally`."""
+    header = message.header
+    if header.ally != state.own.ally:
+        return None
+    prefix = f"local/sent/{header.room.hex()}/{ally}/{header.epoch:016x}/"
+    found = state.store.first_fact(prefix, f"{prefix}{header.seq + 1:016x}")
+    return int.from_bytes(found, "big") if found is not None else None
+
+
+def received_at(state: State, message: Entry, ally: str) -> int | None:
+    """Return when `ally`'s first countersignature over a message came here; of our own node, when the message came."""
+    header = message.header
+    if ally == state.own.ally:
+        kept = state.kept(message.digest)
+        return kept.arrived_at if kept else None
+    found = state.store.first_statement(header.room, header.ally, header.epoch, header.seq + 1, ally)
+    return found.arrived_at if found is not None else None

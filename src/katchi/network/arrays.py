@@ -1,0 +1,266 @@
+"""A network compiled once to flat arrays: what the interpreter and the kernel both play.
+
+Shapes: n stages (in the order of the network), E edges, P posts, B bearers, Q questions, D uniform numbers a run.
+A place is a post (0 to P - 1) or a bearer (P to P + B - 1). The D numbers of a run are drawn before it is played,
+first those that become exponential ones, so every stage has its own, whatever happens in the run: two networks with the same
+stages can be compared run by run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from katchi.network import chance
+from katchi.network.model import (
+    Constant,
+    Duration,
+    Empirical,
+    Erlang,
+    Exponential,
+    Lognormal,
+    Network,
+    Pert,
+    Stage,
+    Triangular,
+    Uniform,
+)
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+CONSTANT, EXPONENTIAL, ERLANG, LOGNORMAL, UNIFORM, TRIANGULAR, PERT, EMPIRICAL = range(8)
+DELAY, WORK, TRANSMISSION = range(3)
+NONE = -1
+
+BIN_MANTISSA_BITS = 7  # a bin of time is 1/128 of its power of two
+BIN_LOWEST = -10  # the first bins: 2^-10 s and less
+BIN_OCTAVES = 42  # the last: beyond a century
+BINS = BIN_OCTAVES << BIN_MANTISSA_BITS
+
+PERT_CELLS = 512
+GAUSS_5 = (  # Gauss-Legendre on (-1, 1): node, weight
+    (0.0, 0.5688888888888888889),
+    (0.5384693101056830910, 0.4786286704993664680), (-0.5384693101056830910, 0.4786286704993664680),
+    (0.9061798459386639928, 0.2369268850561890875), (-0.9061798459386639928, 0.2369268850561890875),
+)  # fmt: skip
+
+
+class Arrays(NamedTuple):
+    """A network, flat. All integers int64, all numbers float64, so compiled code serves every network."""
+
+    kind: Integers  # (n,) DELAY, WORK or TRANSMISSION
+    place: Integers  # (n,) or NONE
+    law: Integers  # (n,) CONSTANT ... EMPIRICAL
+    a: Floats  # (n,) first parameter of the law, seconds: value, mean (of one phase for Erlang), median, low
+    b: Floats  # (n,) second: sigma; high - low
+    c: Floats  # (n,) third: mode - low
+    draw: Integers  # (n,) the stage's first uniform number
+    draws: Integers  # (n,) how many
+    table_first: Integers  # (n,) of `table` and `upto`, for PERT and EMPIRICAL
+    table_size: Integers  # (n,)
+    table: Floats  # (...) observed times; shares of the range where a PERT cell begins
+    upto: Floats  # (...) PERT: the probability that lies before that cell
+    need: Integers  # (n,) how many earlier stages must finish first
+    choice: Integers  # (n,) the uniform number that draws an alternative, or NONE
+    branch_first: Integers  # (n + 1,) of `branch_upto`
+    branch_upto: Floats  # (...) cumulated probabilities of the alternatives
+    edge_first: Integers  # (n + 1,) of `edge_to`
+    edge_to: Integers  # (E,) stages that come after
+    edge_branch: Integers  # (E,) the alternative an edge hangs on, or NONE
+    seats: Integers  # (P,)
+    queue_first: Integers  # (P + 1,) room in the queues: each stage joins at most one, once
+    up_mean: Floats  # (B,) seconds
+    down_mean: Floats  # (B,) seconds; 0: always up
+    asked: Integers  # (Q,) the stage each question is about
+    by: Floats  # (Q,) its deadline, seconds
+    sizes: Integers  # (2,) D, and how many of the D become exponential
+
+    @property
+    def stages(self) -> int:
+        """How many stages."""
+        return len(self.kind)
+
+    @property
+    def places(self) -> int:
+        """How many posts and bearers."""
+        return len(self.seats) + len(self.up_mean)
+
+
+class Tally(NamedTuple):
+    """What a range of runs adds up to: sums and counts only, so its size does not grow with the runs.
+
+    Criticality is that of the first question: from its stage back over whatever each stage waited for last, an earlier
+    stage or the one whose seat it took, to the start. The times of the stages on that chain add up to the whole.
+    """
+
+    runs: Integers  # (1,)
+    hits: Integers  # (Q,) runs that finished the question's stage by its deadline
+    finished: Integers  # (Q,) runs that finished it at all
+    total: Floats  # (Q,) sum of the times, seconds
+    squares: Floats  # (Q,) sum of their squares
+    bins: Integers  # (Q, BINS) how many finished when
+    stage_hits: Integers  # (n,) runs with the stage on the critical chain
+    stage_time: Floats  # (n,) its time there, seconds
+    place_hits: Integers  # (P + B,)
+    outage_time: Floats  # (P + B,) time on the chain that a transmission waited for its bearer
+
+
+def empty_tally(arrays: Arrays) -> Tally:
+    """Return a tally of no runs."""
+    questions, n, places = len(arrays.asked), arrays.stages, arrays.places
+    whole = np.int64
+    return Tally(
+        np.zeros(1, whole), np.zeros(questions, whole), np.zeros(questions, whole), np.zeros(questions), np.zeros(questions),
+        np.zeros((questions, BINS), whole), np.zeros(n, whole), np.zeros(n), np.zeros(places, whole), np.zeros(places),
+    )  # fmt: skip
+
+
+def added(tallies: Sequence[Tally], arrays: Arrays) -> Tally:
+    """Return the sum of tallies, added in their order: the same order gives the same bits."""
+    total = empty_tally(arrays)
+    for tally in tallies:
+        for into, part in zip(total, tally, strict=True):
+            into += part
+    return total
+
+
+def compiled(network: Network) -> Arrays:
+    """Return the flat arrays of a network."""
+    n = len(network.stages)
+    rank = {stage.name: i for i, stage in enumerate(network.stages)}
+    posts = {post.name: i for i, post in enumerate(network.posts)}
+    bearers = {bearer.name: len(posts) + i for i, bearer in enumerate(network.bearers)}
+    laws = [_law(stage.duration) for stage in network.stages]
+    draw, choice, sizes = _numbers(network.stages, laws)
+    edges: list[list[tuple[int, int]]] = [[] for _ in range(n)]
+    need = [0] * n
+    for earlier, later, branch in network.edges():
+        edges[rank[earlier]].append((rank[later], NONE if branch is None else branch))
+        need[rank[later]] += 1
+    need = [1 if stage.join == "any" and count else count for stage, count in zip(network.stages, need, strict=True)]
+    at_post = [sum(stage.at == name for stage in network.stages) for name in posts]
+    tables = [law.table for law in laws]
+    branches = [list(_cumulated([one.probability for one in stage.alternatives])) for stage in network.stages]
+    return Arrays(
+        kind=_ints(WORK if stage.at is not None else TRANSMISSION if stage.over is not None else DELAY for stage in network.stages),
+        place=_ints(
+            posts[stage.at] if stage.at is not None else bearers[stage.over] if stage.over is not None else NONE
+            for stage in network.stages
+        ),
+        law=_ints(law.law for law in laws),
+        a=_floats(law.a for law in laws),
+        b=_floats(law.b for law in laws),
+        c=_floats(law.c for law in laws),
+        draw=_ints(draw),
+        draws=_ints(law.draws for law in laws),
+        table_first=_firsts(len(table) for table in tables)[:-1],
+        table_size=_ints(len(table) for table in tables),
+        table=_floats(x for table in tables for x in table),
+        upto=_floats(x for law in laws for x in law.upto),
+        need=_ints(need),
+        choice=_ints(choice),
+        branch_first=_firsts(len(branch) for branch in branches),
+        branch_upto=_floats(x for branch in branches for x in branch),
+        edge_first=_firsts(len(one) for one in edges),
+        edge_to=_ints(to for one in edges for to, _ in one),
+        edge_branch=_ints(branch for one in edges for _, branch in one),
+        seats=_ints(post.seats for post in network.posts),
+        queue_first=_firsts(at_post),
+        up_mean=_floats(0.0 if bearer.is_always_up else bearer.up_mean_s for bearer in network.bearers),
+        down_mean=_floats(0.0 if bearer.is_always_up else bearer.down_mean_s for bearer in network.bearers),
+        asked=_ints(rank[question.stage] for question in network.questions),
+        by=_floats(question.by_s for question in network.questions),
+        sizes=_ints(sizes),
+    )
+
+
+class _Law(NamedTuple):
+    law: int
+    draws: int
+    a: float
+    b: float = 0.0
+    c: float = 0.0
+    table: tuple[float, ...] = ()
+    upto: tuple[float, ...] = ()
+
+
+def _law(duration: Duration) -> _Law:
+    match duration:
+        case Constant(value):
+            return _Law(CONSTANT, 0, value)
+        case Exponential(mean):
+            return _Law(EXPONENTIAL, 1, mean)
+        case Erlang(mean, phases):
+            return _Law(ERLANG, phases, mean / phases)
+        case Lognormal(median, sigma):
+            return _Law(LOGNORMAL, 1, median, sigma)
+        case Uniform(low, high):
+            return _Law(UNIFORM, 1, low, high - low)
+        case Triangular(low, mode, high):
+            return _Law(TRIANGULAR, 1, low, high - low, mode - low)
+        case Pert(low, mode, high):
+            starts, upto = pert_cells((mode - low) / (high - low))
+            return _Law(PERT, 1, low, high - low, mode - low, starts, upto)
+        case Empirical(values):
+            return _Law(EMPIRICAL, 1, 0.0, table=values, upto=(0.0,) * len(values))
+
+
+def pert_cells(mode: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return where the cells of a PERT on (0, 1) begin, and the probability before each; both end with 1."""
+    up, down = 4.0 * mode, 4.0 * (1.0 - mode)  # the beta's alpha - 1 and beta - 1
+    half = 0.5 / PERT_CELLS
+    masses = []
+    for cell in range(PERT_CELLS):
+        middle = (cell + 0.5) / PERT_CELLS
+        xs = [(middle + half * node, weight) for node, weight in GAUSS_5]
+        masses.append(sum(weight * chance.exp(up * chance.log(x) + down * chance.log(1.0 - x)) for x, weight in xs))
+    upto, whole = [0.0], sum(masses)
+    for mass in masses:
+        upto.append(upto[-1] + mass / whole)
+    upto[-1] = 1.0
+    return tuple(cell / PERT_CELLS for cell in range(PERT_CELLS + 1)), tuple(upto)
+
+
+def _numbers(stages: Sequence[Stage], laws: Sequence[_Law]) -> tuple[list[int], list[int], tuple[int, int]]:
+    """Give every stage its uniform numbers: those that become exponential first, then the others and the choices."""
+    exponential = 0
+    draw = [0] * len(stages)
+    for i, law in enumerate(laws):
+        if law.law in {EXPONENTIAL, ERLANG}:
+            draw[i] = exponential
+            exponential += law.draws
+    count = exponential
+    choice = [NONE] * len(stages)
+    for i, (stage, law) in enumerate(zip(stages, laws, strict=True)):
+        if law.law not in {EXPONENTIAL, ERLANG}:
+            draw[i] = count
+            count += law.draws
+        if stage.alternatives:
+            choice[i] = count
+            count += 1
+    return draw, choice, (count, exponential)
+
+
+def _cumulated(probabilities: Sequence[float]) -> Iterator[float]:
+    """Yield the sums up to each alternative; from the last possible one on 1, whatever was lost in decimals."""
+    last = max((i for i, p in enumerate(probabilities) if p > 0), default=0)
+    total = 0.0
+    for i, p in enumerate(probabilities):
+        total += p
+        yield 1.0 if i >= last else total
+
+
+def _ints(values: Iterable[int]) -> Integers:
+    return np.array(list(values), dtype=np.int64)
+
+
+def _floats(values: Iterable[float]) -> Floats:
+    return np.array(list(values), dtype=np.float64)
+
+
+def _firsts(sizes: Iterable[int]) -> Integers:
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(_ints(sizes))]).astype(np.int64)

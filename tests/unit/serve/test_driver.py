@@ -1,0 +1,180 @@
+"""The one writer: what is quick costs no thread, what is slow holds up nothing else, and everybody has a turn."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+
+import pytest
+
+from katchi.consult import rules
+from katchi.errors import LinkFailed
+from katchi.node import commands as cmd
+from katchi.node.machine import Machine
+from katchi.node.settings import Settings
+from katchi.serve import driver as driving
+from katchi.serve.clock import now_us
+from katchi.serve.driver import COMMANDS_A_GROUP, Driver
+from katchi.store.memory import MemoryStore
+from katchi.testing.builders import an_ally
+from katchi.testing.cheap import SUITES
+
+AZURE = an_ally("azure")
+QUICK_S = 0.2  # far from what this computer takes for a batch, however busy it is
+
+
+class Disk(MemoryStore):
+    """A store that takes `span_s` for a batch, and notes on which thread it was asked."""
+
+    span_s = 0.0
+
+    def __init__(self):
+        super().__init__()
+        self.threads = []
+
+    def append(self, batch):
+        self.threads.append(threading.get_ident())
+        time.sleep(self.span_s)
+        super().append(batch)
+
+    @property
+    def was_on_the_loop(self):
+        return [thread == threading.get_ident() for thread in self.threads]
+
+
+@pytest.fixture
+def disk(monkeypatch):
+    monkeypatch.setattr(driving, "QUICK_S", QUICK_S)
+    return Disk()
+
+
+def driven(disk, story):
+    """Run a driver while `story(driver)` goes on."""
+
+    async def run():
+        machine = Machine(Settings(ally="azure", mode="exercise"), AZURE.known, AZURE.signer, SUITES, disk, bytes)
+        driver = Driver(machine, disk, now_us)
+        running = asyncio.create_task(driver.run())
+        try:
+            await driver.submit(cmd.FoundRoom(title="national matters", allies=()))
+            return await asyncio.wait_for(story(driver), 20)
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+    return asyncio.run(run())
+
+
+async def consult(driver, count):
+    for _ in range(count):
+        await driver.submit(rules.Open(subject="among ourselves"))
+
+
+def test_a_quick_disk_is_written_without_a_thread_once_it_has_shown_itself_quick(disk):
+    driven(disk, lambda driver: consult(driver, 5))
+    assert disk.was_on_the_loop[0] is False, "nothing is known of it yet"
+    assert all(disk.was_on_the_loop[1:6])
+
+
+def test_a_disk_that_becomes_slow_holds_others_up_once_and_not_again(disk):
+    async def story(driver):
+        await consult(driver, 2)
+        disk.span_s = 1.5 * QUICK_S
+        await consult(driver, 1)
+        writing, turns = asyncio.create_task(consult(driver, 3)), 0
+        while not writing.done():
+            await asyncio.sleep(0.001)
+            turns += 1
+        return turns
+
+    assert driven(disk, story) > 20
+    assert disk.was_on_the_loop[-3:] == [False] * 3
+    assert disk.was_on_the_loop[-4] is True
+
+
+def test_between_two_batches_on_a_quick_disk_others_have_their_turn(disk):
+    async def story(driver):
+        await consult(driver, 2)
+        before, turns = len(disk.threads), 0
+        written = [asyncio.ensure_future(consult(driver, 1)) for _ in range(3 * COMMANDS_A_GROUP)]
+        await asyncio.sleep(0)
+        seen = {}
+        while not written[-1].done():
+            seen.setdefault(len(disk.threads) - before, turns)
+            turns += 1
+            await asyncio.sleep(0)
+        return seen
+
+    assert {1, 2} <= set(driven(disk, story)), "this task had a turn after the first batch, and after the second"
+    assert all(disk.was_on_the_loop[1:])
+
+
+def test_what_is_left_to_send_goes_when_a_send_is_over_without_another_batch(disk):
+    async def story(driver):
+        await consult(driver, 1)
+        await asyncio.sleep(0.2)  # all is covered
+        sent, groups, rest = [], [], [[b"two"], [b"three"], []]
+        driver.machine.connected = lambda ally, now: b"one"
+        driver.machine.outgoing = lambda ally, now: rest.pop(0) if rest else []
+        closed = driver.machine.close_group
+
+        def close_group(now):
+            groups.append(now)
+            return closed(now)
+
+        async def send(frames):
+            await asyncio.sleep(0)
+            sent.extend(frames)
+
+        driver.machine.close_group = close_group
+        driver.attach("birch", send, lambda error: None)
+        await asyncio.sleep(0.02)
+        return sent, groups
+
+    sent, groups = driven(disk, story)
+    assert sent == [b"one", b"two", b"three"]
+    assert groups == []
+
+
+def test_a_command_has_its_turn_between_questions_that_take_long(disk, monkeypatch):
+    monkeypatch.setattr(driving, "ANSWERING_S_MAX", 0.01)
+
+    answered = []
+
+    def take_long():
+        time.sleep(0.006)
+        answered.append(True)
+
+    async def story(driver):
+        asked = [asyncio.ensure_future(driver.ask(take_long)) for _ in range(20)]
+        await asyncio.sleep(0)
+        await consult(driver, 1)
+        so_far = len(answered)
+        await asyncio.gather(*asked)
+        return so_far
+
+    assert driven(disk, story) < 10
+    assert len(answered) == 20
+
+
+def test_whoever_waits_for_an_answer_is_told_when_the_driver_ends_by_a_fault(disk):
+    async def story():
+        machine = Machine(Settings(ally="azure", mode="exercise"), AZURE.known, AZURE.signer, SUITES, disk, bytes)
+        driver = Driver(machine, disk, now_us)
+        running = asyncio.create_task(driver.run())
+        await driver.submit(cmd.FoundRoom(title="national matters", allies=()))
+
+        def broken(_now):
+            raise ZeroDivisionError
+
+        machine.tick = broken
+        waiting = [asyncio.create_task(driver.ask(lambda: 1)) for _ in range(2)]
+        with pytest.raises(ZeroDivisionError):
+            await asyncio.wait_for(running, 5)
+        told = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 5)
+        with pytest.raises(LinkFailed, match="has ended"):
+            await asyncio.wait_for(driver.submit(cmd.FoundRoom(title="more", allies=())), 5)
+        return told
+
+    assert [type(one) for one in asyncio.run(story())] == [LinkFailed, LinkFailed]
