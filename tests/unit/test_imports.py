@@ -21,20 +21,21 @@ PURE = {
     "link": WORDS | {"record"},
     "node": WORDS | {"record", "consult", "link"},
     "rehearse": WORDS | {"record", "consult", "link", "node"},
-    "simulate": WORDS,
+    "network": WORDS,
+    "simulate": WORDS | {"network"},
 }
-INSIDE = set(PURE) - {"rehearse", "simulate"}
+INSIDE = set(PURE) - {"rehearse", "network", "simulate"}
 SHELL = {
     "language": set(),
     "bearer": WORDS | {"record"},
     "store": WORDS | {"record", "consult", "node"},
     "serve": INSIDE | {"store", "bearer"},
     "offline": WORDS | {"language", "record"},
-    "formats": WORDS | {"simulate"},
+    "formats": WORDS | {"network", "simulate"},
     "web": INSIDE | {"language", "serve"},
     "cli": INSIDE | {"language", "store", "serve", "offline", "web", "demo", "rehearse", "simulate", "formats"},
     "demo": INSIDE | {"language", "store", "serve", "cli"},
-    "testing": INSIDE | {"rehearse", "store", "bearer", "serve"},
+    "testing": INSIDE | {"network", "rehearse", "store", "bearer", "serve"},
 }
 MAY_USE_TESTING = {"cli/faults.py", "demo/stage.py"}
 
@@ -47,8 +48,10 @@ OUTSIDE_OF = {
     "errors": OUTSIDE | {"errno"},  # the numbers by which a system names its reasons
     "record": OUTSIDE | {"cryptography"},  # verifies signatures; the signer is a port
     "rehearse": OUTSIDE | {"random"},  # `Random(seed)` only, below
-    "simulate": OUTSIDE | {"fractions", "numpy", "scipy"},
+    "network": OUTSIDE | {"numpy"},
+    "simulate": OUTSIDE | {"concurrent", "fractions", "numpy", "scipy"},  # threads change no answer: test_sweep.py
 }
+OUTSIDE_IN = {"network/kernel.py": {"numba"}}  # imported only where it is used
 DOES_IO = {"open", "print", "input", "exec", "eval", "__import__"}
 
 
@@ -95,7 +98,8 @@ def outward(found: Import) -> str | None:
         return None if found.file in MAY_USE_TESTING else place
     if inside is not None:
         return None if inside in {**PURE, **SHELL}.get(found.package, set()) else place
-    if found.package in PURE and found.target.split(".")[0] not in OUTSIDE_OF.get(found.package, OUTSIDE):
+    allowed = OUTSIDE_OF.get(found.package, OUTSIDE) | OUTSIDE_IN.get(found.file, set())
+    if found.package in PURE and found.target.split(".")[0] not in allowed:
         return place
     return None
 
@@ -147,6 +151,8 @@ def test_a_rehearsal_draws_from_its_seed_alone():
         ("store/sqlite.py", "from katchi import serve"),
         ("serve/driver.py", "from katchi.testing import disk"),
         ("record/chain.py", "from . import entry"),
+        ("network/model.py", "import numba"),
+        ("network/kernel.py", "from katchi.simulate import exact"),
     ],
 )
 def test_an_outward_import_is_named(file, line):

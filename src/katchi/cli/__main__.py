@@ -27,6 +27,10 @@ NOUNS = {
     "record": _("Audit, export, verify and read the record."),
     "link": _("How the link to each ally stands."),
     "officer": _("Sign officers in to this node's pages."),
+    "scenario": _("Scenario files: a consultation process as stages, and the questions asked of it."),
+    "sweep": _(
+        "Play a scenario's process many times from one seed: how likely each question is answered in time, and what holds it up."
+    ),
     "game": _("Decisions that interact: what is stable, how stable, and over which ranges."),
     "demo": _("Two or three nodes on this computer consult while the link is cut; checks itself."),
     "faults": _("Simulated alliances under random and planted faults, by seed."),

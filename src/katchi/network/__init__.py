@@ -1,1 +1,1 @@
-"""The activity network: stages that wait for each other, posts that do them, bearers that carry them. Notional; orders nothing."""
+"""The activity network: stages that wait for each other, posts that do them, bearers that carry them. Notional."""

@@ -1,6 +1,7 @@
 """A network compiled once to flat arrays: what the interpreter and the kernel both play.
 
-Shapes: n stages (in the order of the network), E edges, P posts, B bearers, Q questions, D uniform numbers a run.
+Shapes: n stages (in the order of the network), G groups of copies of one stage, E edges, P posts, B bearers, Q questions,
+D uniform numbers a run.
 A place is a post (0 to P - 1) or a bearer (P to P + B - 1). The D numbers of a run are drawn before it is played,
 first those that become exponential ones, so every stage has its own, whatever happens in the run: two networks with the same
 stages can be compared run by run.
@@ -54,6 +55,7 @@ class Arrays(NamedTuple):
 
     kind: Integers  # (n,) DELAY, WORK or TRANSMISSION
     place: Integers  # (n,) or NONE
+    group: Integers  # (n,) under which copies are reported together
     law: Integers  # (n,) CONSTANT ... EMPIRICAL
     a: Floats  # (n,) first parameter of the law, seconds: value, mean (of one phase for Erlang), median, low
     b: Floats  # (n,) second: sigma; high - low
@@ -77,7 +79,7 @@ class Arrays(NamedTuple):
     down_mean: Floats  # (B,) seconds; 0: always up
     asked: Integers  # (Q,) the stage each question is about
     by: Floats  # (Q,) its deadline, seconds
-    sizes: Integers  # (2,) D, and how many of the D become exponential
+    sizes: Integers  # (3,) D, how many of the D become exponential, G
 
     @property
     def stages(self) -> int:
@@ -103,19 +105,21 @@ class Tally(NamedTuple):
     total: Floats  # (Q,) sum of the times, seconds
     squares: Floats  # (Q,) sum of their squares
     bins: Integers  # (Q, BINS) how many finished when
-    stage_hits: Integers  # (n,) runs with the stage on the critical chain
-    stage_time: Floats  # (n,) its time there, seconds
+    group_hits: Integers  # (G,) runs with the stage, or a copy of it, on the critical chain
+    group_time: Floats  # (G,) its time there, seconds
     place_hits: Integers  # (P + B,)
+    place_time: Floats  # (P + B,)
     outage_time: Floats  # (P + B,) time on the chain that a transmission waited for its bearer
 
 
 def empty_tally(arrays: Arrays) -> Tally:
     """Return a tally of no runs."""
-    questions, n, places = len(arrays.asked), arrays.stages, arrays.places
+    questions, groups, places = len(arrays.asked), int(arrays.sizes[2]), arrays.places
     whole = np.int64
     return Tally(
         np.zeros(1, whole), np.zeros(questions, whole), np.zeros(questions, whole), np.zeros(questions), np.zeros(questions),
-        np.zeros((questions, BINS), whole), np.zeros(n, whole), np.zeros(n), np.zeros(places, whole), np.zeros(places),
+        np.zeros((questions, BINS), whole), np.zeros(groups, whole), np.zeros(groups),
+        np.zeros(places, whole), np.zeros(places), np.zeros(places),
     )  # fmt: skip
 
 
@@ -124,8 +128,13 @@ def added(tallies: Sequence[Tally], arrays: Arrays) -> Tally:
     total = empty_tally(arrays)
     for tally in tallies:
         for into, part in zip(total, tally, strict=True):
-            into += part
+            np.add(into, part, out=into)
     return total
+
+
+def groups_of(network: Network) -> list[str]:
+    """Return the names under which stages are reported, in their order."""
+    return list(dict.fromkeys(stage.reported for stage in network.stages))
 
 
 def compiled(network: Network) -> Arrays:
@@ -134,6 +143,7 @@ def compiled(network: Network) -> Arrays:
     rank = {stage.name: i for i, stage in enumerate(network.stages)}
     posts = {post.name: i for i, post in enumerate(network.posts)}
     bearers = {bearer.name: len(posts) + i for i, bearer in enumerate(network.bearers)}
+    groups = {name: i for i, name in enumerate(groups_of(network))}
     laws = [_law(stage.duration) for stage in network.stages]
     draw, choice, sizes = _numbers(network.stages, laws)
     edges: list[list[tuple[int, int]]] = [[] for _ in range(n)]
@@ -145,12 +155,14 @@ def compiled(network: Network) -> Arrays:
     at_post = [sum(stage.at == name for stage in network.stages) for name in posts]
     tables = [law.table for law in laws]
     branches = [list(_cumulated([one.probability for one in stage.alternatives])) for stage in network.stages]
+    kinds = [_kind(stage) for stage in network.stages]
     return Arrays(
-        kind=_ints(WORK if stage.at is not None else TRANSMISSION if stage.over is not None else DELAY for stage in network.stages),
+        kind=_ints(kinds),
         place=_ints(
-            posts[stage.at] if stage.at is not None else bearers[stage.over] if stage.over is not None else NONE
-            for stage in network.stages
+            posts[stage.at or ""] if kind == WORK else bearers[stage.over or ""] if kind == TRANSMISSION else NONE
+            for stage, kind in zip(network.stages, kinds, strict=True)
         ),
+        group=_ints(groups[stage.reported] for stage in network.stages),
         law=_ints(law.law for law in laws),
         a=_floats(law.a for law in laws),
         b=_floats(law.b for law in laws),
@@ -174,8 +186,14 @@ def compiled(network: Network) -> Arrays:
         down_mean=_floats(0.0 if bearer.is_always_up else bearer.down_mean_s for bearer in network.bearers),
         asked=_ints(rank[question.stage] for question in network.questions),
         by=_floats(question.by_s for question in network.questions),
-        sizes=_ints(sizes),
+        sizes=_ints((*sizes, len(groups))),
     )
+
+
+def _kind(stage: Stage) -> int:
+    if stage.at is not None:
+        return WORK
+    return DELAY if stage.over is None else TRANSMISSION
 
 
 class _Law(NamedTuple):

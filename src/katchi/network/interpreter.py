@@ -19,7 +19,6 @@ from katchi.network.arrays import (
     BIN_MANTISSA_BITS,
     BINS,
     CONSTANT,
-    EMPIRICAL,
     ERLANG,
     EXPONENTIAL,
     LOGNORMAL,
@@ -59,7 +58,7 @@ class Interpreter:
 
     def __init__(self, arrays: Arrays) -> None:
         self.arrays = arrays
-        self._: Any = Arrays(*(array.tolist() for array in arrays))  # type: ignore[arg-type]  # plain Python numbers
+        self._: Any = Arrays(*(array.tolist() for array in arrays))  # plain Python numbers
 
     def run(self, seed: int, run: int) -> Played:
         """Play run number `run` of `seed`."""
@@ -84,15 +83,19 @@ class Interpreter:
             tally.total[question] += at
             tally.squares[question] += at * at
             tally.bins[question, bin_of(at)] += 1
-        places = set()
+        places, groups = set(), set()
         for stage in played.chain(flat.asked[0]):
             span = played.finished[stage] - played.began[stage]
-            tally.stage_hits[stage] += 1
-            tally.stage_time[stage] += span
-            if flat.place[stage] != NONE:
-                places.add(flat.place[stage])
+            place = flat.place[stage]
+            groups.add(flat.group[stage])
+            tally.group_time[flat.group[stage]] += span
+            if place != NONE:
+                places.add(place)
+                tally.place_time[place] += span
             if flat.kind[stage] == TRANSMISSION:
-                tally.outage_time[flat.place[stage]] += span - played.duration[stage]
+                tally.outage_time[place] += span - played.duration[stage]
+        for group in groups:
+            tally.group_hits[group] += 1
         for place in places:
             tally.place_hits[place] += 1
 
@@ -142,7 +145,7 @@ class _Run:
     def __init__(self, flat: Any, key: int) -> None:
         self.flat, self.key = flat, key
         stream = chance.Stream(key, 0)
-        drawn, exponential = flat.sizes
+        drawn, exponential, _ = flat.sizes
         self.numbers = [stream.uniform() for _ in range(drawn)]
         self.numbers[:exponential] = [-chance.log(u) for u in self.numbers[:exponential]]
         n = len(flat.kind)
@@ -216,27 +219,24 @@ class _Run:
         if law == CONSTANT:
             return float(a)
         number = self.numbers[draw]
+        if law == EXPONENTIAL:
+            return float(a * number)
+        if law == ERLANG:
+            for other in self.numbers[draw + 1 : draw + flat.draws[stage]]:
+                number += other
+            return float(a * number)
+        if law == LOGNORMAL:
+            return float(a * chance.exp(b * chance.normal(number)))
+        if law == UNIFORM:
+            return float(a + b * number)
+        if law == TRIANGULAR:
+            if number * b < c:
+                return float(a + math.sqrt(number * b * c))
+            return float(a + (b - math.sqrt((1.0 - number) * b * (b - c))))
         first, size = flat.table_first[stage], flat.table_size[stage]
-        match law:
-            case _ if law == EXPONENTIAL:
-                return float(a * number)
-            case _ if law == ERLANG:
-                for other in self.numbers[draw + 1 : draw + flat.draws[stage]]:
-                    number += other
-                return float(a * number)
-            case _ if law == LOGNORMAL:
-                return float(a * chance.exp(b * chance.normal(number)))
-            case _ if law == UNIFORM:
-                return float(a + b * number)
-            case _ if law == TRIANGULAR:
-                if number * b < c:
-                    return float(a + math.sqrt(number * b * c))
-                return float(a + (b - math.sqrt((1.0 - number) * b * (b - c))))
-            case _ if law == PERT:
-                cell = first + bisect_right(flat.upto[first : first + size], number) - 1
-                low, high = flat.upto[cell], flat.upto[cell + 1]
-                width = flat.table[cell + 1] - flat.table[cell]
-                return float(a + b * (flat.table[cell] + width * ((number - low) / (high - low))))
-            case _ if law == EMPIRICAL:
-                return float(flat.table[first + int(number * size)])
-        raise AssertionError(law)
+        if law == PERT:
+            cell = first + bisect_right(flat.upto[first : first + size], number) - 1
+            low, high = flat.upto[cell], flat.upto[cell + 1]
+            width = flat.table[cell + 1] - flat.table[cell]
+            return float(a + b * (flat.table[cell] + width * ((number - low) / (high - low))))
+        return float(flat.table[first + int(number * size)])

@@ -190,7 +190,7 @@ def check(network: Network) -> None:
         if not (bearer.up_mean_s > 0 and 0 <= bearer.down_mean_s < math.inf):
             raise Malformed(
                 "bearer '{name}' must be up for some time on average, and down for a finite one",
-                hint="Write mean times such as up = \"6 h\" and down = \"30 min\", or leave both out if it is always up.",
+                hint='Write mean times such as up = "6 h" and down = "30 min", or leave both out if it is always up.',
                 field=f"bearers.{bearer.name}.up",
                 name=bearer.name,
             )
@@ -375,7 +375,7 @@ def _check_startable(network: Network, before: Mapping[str, list[str]]) -> None:
             if not under[stage.name]:
                 raise Malformed(
                     "stage '{name}' can never begin: what it waits for never happens together after '{chooser}'",
-                    hint="Write join = \"any\" where alternatives meet again, or give each alternative a probability above 0.",
+                    hint='Write join = "any" where alternatives meet again, or give each alternative a probability above 0.',
                     field=f"stages.{stage.name}.after",
                     name=stage.name,
                     chooser=chooser.name,
@@ -399,7 +399,7 @@ def _check_questions(network: Network) -> None:
         if not 0 < question.by_s < math.inf:
             raise Malformed(
                 "question '{name}' needs a deadline above 0",
-                hint="Write by = \"6 h\", or a `deadline` for the whole scenario.",
+                hint='Write by = "6 h", or a `deadline` for the whole scenario.',
                 field=f"questions.{question.name}.by",
                 name=question.name,
             )

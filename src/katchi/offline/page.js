@@ -3,82 +3,65 @@
 const $ = id => document.getElementById(id);
 const words = JSON.parse($("words").textContent);
 const bundle = Uint8Array.from(atob($("bundle").textContent), one => one.charCodeAt(0));
-const shown = text => String(text).replace(/[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
-const when = at => new Date(at / 1000).toISOString().replace("T", " ").replace(/\.\d+Z/, "Z");
-
-function both(token, values = {}) {  // what people read for a token, in both languages: the style shows one
-  return ["en", "ko"].map(lang => {
-    const textContent = shown(words[token]?.[lang] ?? token).replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
-    return Object.assign(document.createElement("span"), { lang, className: lang, textContent });
-  });
-}
-function filled(id, values) {  // a copy of a template, its slots filled
-  const node = $(id).content.firstElementChild.cloneNode(true);
-  for (const slot of node.querySelectorAll("[data-v]"))
-    slot.append(...[values[slot.dataset.v] ?? ""].flat(2).map(v => v instanceof Node ? v : shown(v)));
+const UNSHOWN = /[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g;  // what would turn text round, or hide it
+const shown = v => ["string", "number"].includes(typeof v) ? String(v).replace(UNSHOWN, "\ufffd") : "";
+const when = at => at >= 0 ? new Date(at / 1000).toISOString().replace("T", " ").replace(/\.\d+Z/, "Z") : "–";
+const both = token => ["en", "ko"].map(lang =>  // what people read for a token, in both languages: the style shows one
+  Object.assign(document.createElement("span"), { lang, className: lang, textContent: shown(words[token]?.[lang] ?? token) }));
+const SLOTS = {  // what record.html asks for: data-v="name" shows the value of that name, and so on
+  v: (slot, value) => slot.replaceChildren(shown(value)),
+  word: (slot, token) => slot.replaceChildren(...shown(token) && both(token)),
+  at: (slot, at) => slot.replaceChildren(when(at)),
+  class: (slot, names) => slot.classList.add(...names),
+  if: (slot, holds) => holds || slot.remove(),
+  unless: (slot, holds) => holds && slot.remove(),
+  each: (slot, list) => slot.replaceChildren(...list.map(values => filled($(slot.dataset.of).content.cloneNode(true), values))),
+};
+function filled(node, values) {
+  for (const [name, fill] of Object.entries(SLOTS))
+    for (const slot of node.querySelectorAll(`[data-${name}]`)) fill(slot, values[slot.dataset[name]]);
   return node;
 }
-const told = (id, one) => filled(id, { ...one, words: both(one.reason) });
 function textsIn(v, name) {  // all texts of a body, each with its field's name where that is needed
-  if (typeof v === "string") return [filled("text", { text: v, name: words[name] ? both(name) : "" })];
+  if (typeof v === "string") return [{ text: v, name: words[name] && name }];
   if (v instanceof Uint8Array || v === null) return [];
   return Object.entries(v).flatMap(([inner, one]) => textsIn(one, Array.isArray(v) ? name : inner));
 }
-
-function drawnEntry(one, room) {
+function entryOf(one, { marks }) {
   const { by: officer, form, ...said } = one.said ?? {}, place = `${one.epoch}/${one.seq}`;
-  const others = [...one.by].filter(by => by !== one.ally).sort().join(", ");
-  const states = [both("signed"), both(one.by.has(one.ally) ? "covered (Ed25519)" : "not covered"),
-    others ? both("confirmed by {by} (Ed25519)", { by: others }) : both("only {ally}'s word", one)];
-  const status = one.kind === "consultation.opened" ? room.statusOf(one.digest) : null;
-  const node = filled("entry", {
-    ...one, place, officer, when: when(one.at), kind: both(one.kind), precedence: both(words.precedences[one.precedence]),
-    form: form ? both(form) : "",
-    status: status ? both(status === "agreed" ? "agreed, as far as it can be checked here" : status) : "",
-    texts: textsIn(said),
-    lacking: one.content === null ? both("no body here: awaited or destroyed") : "",
-    states: states.map(each => filled("state", { words: each })),
-    marks: room.marks.filter(mark => mark.where === `${one.ally} ${place}`).map(mark => told("mark", mark)),
-  });
-  node.classList.add(`p${one.precedence}`, one.kind.split(".")[0]);
-  return node;
+  return { ...one, officer, form, place, texts: textsIn(said), isBare: one.content === null, isCovered: one.by.has(one.ally),
+    by: [...one.by].filter(by => by !== one.ally).sort().join(", "), classes: [`p${one.precedence}`, one.kind.split(".")[0]],
+    marks: marks.filter(mark => mark.where === `${one.ally} ${place}`) };
 }
-function drawnChain(chain) {
+function chainOf(chain) {
   const confirmed = Object.entries(chain.confirmed).map(([by, n]) => `${by} ${n}`).join(", ");
-  return filled("chain", { ...chain, confirmed: confirmed || "–", lacking: chain.lacking.length });
+  return { ...chain, confirmed: confirmed || "–", lacking: chain.lacking.length };
 }
-function drawnRoom(room) {
-  const [findings, allegations] = [room.findings, room.allegations].map(list => list.map(one => told("finding", one)));
-  const entries = room.entries.map(one => drawnEntry(one, room));
-  return filled("room", { ...room, chains: room.chains.map(drawnChain), findings, allegations, entries });
-}
+const roomOf = room => ({ ...room, chains: room.chains.map(chainOf), entries: room.entries.map(one => entryOf(one, room)) });
+
 let turns = 0;
 async function check() {
-  const turn = ++turns;
+  const turn = ++turns, inputs = [...document.querySelectorAll("#keys input")];
   document.body.dataset.state = "checking";
-  const inputs = [...document.querySelectorAll("#keys input")];
   const trust = Object.fromEntries(inputs.map(({ name, value }) => [name, value.replace(/[\s:]/g, "").toLowerCase()]));
   const report = await katchi.verify(bundle, trust)
-    .catch(error => ({ refused: "not-checked", what: error.message, rooms: [], keys: {}, tally: {} }));
+    .catch(error => ({ state: "failed", refused: "not-checked", what: error.message, rooms: [], keys: {} }));
   if (turn !== turns) return;  // another fingerprint was given meanwhile
-  const { refused, where, what, keys, tally, manifest, rooms } = report, found = rooms.flatMap(room => room.findings);
-  const findings = refused ? [{ where, reason: refused, what }, ...found.slice(0, 1)] : found;  // all others follow
-  for (const line of document.querySelectorAll("[data-fails]")) {
-    const isFailed = findings.some(one => new RegExp(line.dataset.fails).test(one.reason));
-    line.dataset.state = isFailed ? "failed" : refused ? "unreached" : "holds";
+  const { state, refused, keys, manifest, rooms } = report, found = rooms.flatMap(room => room.findings);
+  const findings = refused ? [{ ...report, reason: refused }, ...found.slice(0, 1)] : found;  // all others follow
+  for (const { dataset } of document.querySelectorAll("[data-fails]")) {
+    const isFailed = findings.some(one => new RegExp(dataset.fails).test(one.reason));
+    dataset.state = isFailed ? "failed" : refused ? "unreached" : "holds";
   }
   for (const { name, value } of inputs) {
-    const { found, isTrusted } = keys[name] ?? {}, row = $(`key-${name}`);
-    row.querySelector("code").textContent = found ?? "–";
-    row.dataset.state = isTrusted ? "holds" : value && found ? "failed" : "uncompared";
+    const { found, isTrusted } = keys[name] ?? {};
+    $(`key-${name}`).dataset.state = isTrusted ? "holds" : value && found ? "failed" : "uncompared";
+    $(`key-${name}`).querySelector("code").textContent = found ?? "–";
   }
-  const isCompared = Object.values(keys).every(key => key.isTrusted);
-  document.body.dataset.state = findings.length ? "failed" : isCompared ? "holds" : "uncompared";
-  document.body.dataset.mode = refused ? "unknown" : manifest.mode;
-  const facts = { ...tally, bytes: bundle.length, exporter: manifest?.exporter, exported: manifest && when(manifest.at) };
-  for (const [id, value] of Object.entries(facts)) $(id).textContent = value ?? "–";
-  $("failure").replaceChildren(...findings.map(one => told("finding", one)));
-  $("rooms").replaceChildren(...refused ? [] : rooms.map(drawnRoom));
+  Object.assign(document.body.dataset, { state, mode: refused ? "unknown" : manifest.mode });
+  $("rooms").replaceChildren();  // what is filled is the page, not what was drawn in it before
+  const facts = { exporter: "–", checked: "–", unchecked: "–", ...report, ...manifest, bytes: bundle.length };
+  filled(document, { ...facts, findings, rooms: refused ? [] : rooms.map(roomOf) });
 }
 $("keys").addEventListener("input", check);
 check();

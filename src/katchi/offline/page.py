@@ -2,7 +2,8 @@
 
 Nothing is verified here: the mode shown at first and the names beside the fields are read from the
 file as it claims, and the script replaces both by what it verified, or says that it does not hold. No
-resource comes from outside, and the page's own policy allows its two scripts and style by their hashes.
+resource comes from outside, and the page's own policy allows by their hashes its style and two scripts:
+ours, and a library that is the very file of its package.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ from katchi.vocabulary import WORDS, Precedence
 
 HERE = Path(__file__).parent
 SCRIPTS = ("verify.js", "page.js")
+CURVE = "vendor/noble-ed25519.mjs"  # laid there by build_assets.py
+GIVEN = "globalThis.ed25519 = { Point };\n"  # inline modules cannot import each other: all that verify.js takes of it
 _CARRIED = re.compile(rb'<script type="text/plain" id="bundle">([A-Za-z0-9+/=]*)</script>')
 
 
@@ -38,16 +41,6 @@ def _(text: str) -> str:
     return text
 
 
-# What page.js says beside the words of the vocabulary; record.html has the rest.
-SENTENCES = (
-    _("signed"),
-    _("covered (Ed25519)"),
-    _("not covered"),
-    _("confirmed by {by} (Ed25519)"),
-    _("agreed, as far as it can be checked here"),
-    _("only {ally}'s word"),
-    _("no body here: awaited or destroyed"),
-)
 # The fields of bodies, where the text does not say what it is.
 FIELDS: Mapping[str, str] = {
     "citing": _("citing"),
@@ -100,10 +93,10 @@ def record_page(bundle: bytes, *, trust: Mapping[str, str] | None = None, langua
     charters = tuple(_charters(bundle))
     if not charters:
         raise Malformed("the export holds no room", hint="Export again with `katchi record export`.")
-    style, script = _text("record.css"), "".join(_text(name) for name in SCRIPTS)
+    style, curve, script = _text("record.css"), _text(CURVE) + GIVEN, "".join(_text(name) for name in SCRIPTS)
     policy = (
-        f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; base-uri 'none'; form-action 'none'; "
-        "require-trusted-types-for 'script'"
+        f"default-src 'none'; script-src '{_hash(curve)}' '{_hash(script)}'; style-src '{_hash(style)}'; "
+        "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'"
     )
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, keep_trailing_newline=True
@@ -114,6 +107,7 @@ def record_page(bundle: bytes, *, trust: Mapping[str, str] | None = None, langua
         language=language,
         policy=Markup(policy),  # noqa: S704  made of hashes alone
         style=Markup(style),  # noqa: S704  our own file
+        curve=Markup(curve),  # noqa: S704  our own file, as its package has it
         script=Markup(script),  # noqa: S704  our own files
         words=_json(_words()),
         forms=Markup(_text("forms.json")),  # noqa: S704  our own file
@@ -152,12 +146,14 @@ def _words() -> dict[str, object]:
     """Return what the script says, by token or English sentence, in both languages."""
     korean = translator("ko")
     words: dict[str, object] = {token: {"en": word.en, "ko": word.ko} for token, word in WORDS.items()}
-    words |= {sentence: {"en": sentence, "ko": korean(sentence)} for sentence in SENTENCES}
+    words |= {str(one.value): words[one.name.lower()] for one in Precedence}
+    agreed = _("agreed, as far as it can be checked here")
+    words["agreed"] = {"en": agreed, "ko": korean(agreed)}
     words |= {name: {"en": label, "ko": korean(label)} for name, label in FIELDS.items() if name not in WORDS}
-    tokens = re.findall(r'"([a-z]+(?:-[a-z0-9]+)+)"', _text("verify.js"))  # a reason that has no sentence here may have one there
-    words |= {token: {"en": token, "ko": korean(token)} for token in tokens if token not in words}
+    tokens = re.findall(r'"([a-z]+(?:-[a-z0-9]+)+)"', _text("verify.js") + _text("forms.json"))
+    words |= {token: {"en": token, "ko": korean(token)} for token in tokens if token not in words}  # reasons without a sentence
     words |= {reason: {"en": sentence, "ko": korean(sentence)} for reason, sentence in REASONS.items() if reason not in WORDS}
-    return words | {"precedences": [precedence.name.lower() for precedence in Precedence]}
+    return words
 
 
 def _json(value: object) -> Markup:

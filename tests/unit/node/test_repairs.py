@@ -38,7 +38,7 @@ def accepts(alliance, name, about):
     newest = some_entry(alliance, name, newest=True)
     word = entry_after(alliance, name, newest, kind=Kind.REPAIR_ACCEPTED, about=about, body={"by": None, "ally": "azure"})
     for other in alliance.parties:
-        deliver(alliance, name, other, word)
+        deliver(alliance, name if other != name else "azure", other, word)
 
 
 def test_what_all_others_accept_settles_nothing_unless_it_is_a_repair(forked):

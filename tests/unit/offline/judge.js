@@ -16,13 +16,15 @@ const signed = given => ({
 });
 const item = given => Object.fromEntries(["header", "signature", "salt", "body"].map(name => [name, bytes(given[name])]));
 
+const untouched = () => ({ checked: 0, unchecked: 0, keys: {} });  // what a report counts by
+
 async function judged(vector, vectors) {
   const given = vector.input;
-  const tally = { checked: 0, unchecked: 0 };
+  const tally = untouched();
   const counted = who => { who.tally = tally; return who; };  // what made the room or identity is not counted
-  const identityOf = async name => counted(await katchi.identity(signed(vectors[name].input)));
+  const identityOf = async name => counted(await katchi.identity(signed(vectors[name].input), untouched()));
   const roomOf = async () => {
-    const room = await katchi.charter(signed(vectors[given.room].input));
+    const room = await katchi.charter(signed(vectors[given.room].input), untouched());
     room.members.forEach(counted);
     return room;
   };
@@ -36,30 +38,29 @@ async function judged(vector, vectors) {
     }
     case "entry": await katchi.entry(await roomOf(), item(given)); break;
     case "checkpoint":
-    case "countersignature": await katchi.vouching(await roomOf(), vector.object, signed(given)); break;
+    case "countersignature": await katchi.vouching(await roomOf(), { t: vector.object, ...signed(given) }); break;
     case "bundle": {
       const report = await katchi.verify(bytes(given.file));
       const found = Object.values(report.keys).map(key => key.found);
       if (!found.every(one => given.trusted.includes(one))) return { refused: "not-trusted" };
-      return { refused: report.refused, ...report.tally, ...plain(report.rooms) };
+      return { ...counts(report), ...plain(report.rooms) };
     }
     default: {
-      const audit = katchi.auditOf(await roomOf());
-      for (const one of given.entries) await audit.take(item(one));
-      for (const one of given.checkpoints) await audit.vouch("checkpoint", signed(one));
-      for (const one of given.countersignatures) await audit.vouch("countersignature", signed(one));
-      const report = await audit.report(given.holder ?? null);
-      return { refused: null, ...tally, ...plain([report]), status: given.opening ? report.statusOf(given.opening) : null };
+      const statements = ["checkpoint", "countersignature"].flatMap(t => given[`${t}s`].map(one => ({ t, ...signed(one) })));
+      const items = [...given.entries.map(one => katchi.opened({ t: "entry", ...item(one) })), ...statements];
+      const report = await katchi.audit(await roomOf(), items, given.holder ?? null);
+      return { ...counts({ refused: null, ...tally }), ...plain([report]), status: report.entries.find(one => one.digest === given.opening)?.status ?? null };
     }
   }
-  return { refused: null, ...tally };
+  return counts({ refused: null, ...tally });
 }
 
+const counts = ({ refused, checked, unchecked }) => ({ refused, checked, unchecked });
 const plain = rooms => ({
   findings: rooms.flatMap(room => room.findings), allegations: rooms.flatMap(room => room.allegations),
   marks: rooms.flatMap(room => room.marks), heads: rooms.flatMap(room => room.heads), phrases: rooms.map(room => room.phrase),
   entries: rooms.map(room => room.entries.length),
-  statuses: rooms.flatMap(room => room.entries.filter(one => one.kind === "consultation.opened").map(one => room.statusOf(one.digest))),
+  statuses: rooms.flatMap(room => room.entries.filter(one => one.kind === "consultation.opened").map(one => one.status)),
   chains: rooms.flatMap(room => room.chains).map(({ ally, length, covered, confirmed, lacking }) =>
     ({ ally, length, covered, confirmed, lacking })),
 });
@@ -79,14 +80,14 @@ async function main() {
     const file = new Uint8Array(fs.readFileSync(where));
     for (const at of JSON.parse(trust)) {
       file[at] ^= 1 << at % 8;
-      const { refused, where: place, what, tally, rooms } = await katchi.verify(file);
-      answers[at] = { refused, place, what, ...tally, findings: rooms.flatMap(room => room.findings) };
+      const report = await katchi.verify(file), { where: place, what, rooms } = report;
+      answers[at] = { ...counts(report), place, what, findings: rooms.flatMap(room => room.findings) };
       file[at] ^= 1 << at % 8;
     }
   } else { // "exports": each of these files
     for (const name of where.split(",")) {
       const report = await katchi.verify(new Uint8Array(fs.readFileSync(name)), JSON.parse(trust));
-      answers[path.basename(name)] = { refused: report.refused, what: report.what, keys: report.keys, ...report.tally, ...plain(report.rooms) };
+      answers[path.basename(name)] = { ...counts(report), what: report.what, keys: report.keys, ...plain(report.rooms) };
     }
   }
   process.stdout.write(JSON.stringify(answers));

@@ -266,6 +266,8 @@ def test_a_peer_that_countersigned_both_sides_of_a_fork_at_different_lengths_is_
     both = [counter(CHAIN), counter([*CHAIN[:5], *FORK])]
     report = audited(*CHAIN, *FORK, counters=both)
     assert sorted(reasons(report.findings)) == ["countersignature-two-histories", "fork-pair"]
+    turned = audited(*CHAIN[:5], *FORK, *CHAIN[5:], counters=both)
+    assert {(f.where, f.reason) for f in turned.findings} == {(f.where, f.reason) for f in report.findings}
     one_side = audited(*CHAIN, *FORK, counters=[counter(CHAIN), counter(CHAIN[:5]), counter(CHAIN[:6])])
     assert reasons(one_side.findings) == ["fork-pair"]
 

@@ -1,12 +1,14 @@
 """A game solved: its Nash equilibria, each with what anyone could gain by leaving it.
 
 Which solver: pure equilibria always, by counting; subgame perfect by backward induction where all is known to all;
-for two players all extreme equilibria if the game is small, else one by Lemke's algorithm, both exact; and the
-limit of the quantal response branch, polished. What is listed passed the regret check, which no solver has a part in.
+for two players all extreme equilibria if the game is small, exact; the limit of the quantal response branch, polished;
+and for two players, where none of these gave an exact one, Lemke's algorithm. What is listed passed the regret check,
+which no solver has a part in.
 """
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import NamedTuple
 
 import msgspec
@@ -25,6 +27,7 @@ from katchi.simulate.game.tree import Game, Move
 REGRET_SHOWN_MAX = 1e-6  # payoff
 SAME = 1e-7  # profiles whose chosen paths differ by less are one equilibrium
 LISTED_MAX = 200
+CHOICES_MAX = 250  # beyond so many free probabilities the path is followed only if nothing else was found
 
 
 class Equilibrium(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,14 +70,15 @@ def solve(game: Game, *, listed_max: int = LISTED_MAX) -> Solution:
     pure = pure_equilibria(form, listed_max=listed_max)
     for profile in pure.profiles:
         found.add(profile, sayable("pure strategies"))
-    if len(game.players) == 2:
-        if bimatrix.is_small(form):
-            for pair in bimatrix.extreme_equilibria(form, listed_max=listed_max):
-                found.add(form.behaviour(pair), sayable("extreme equilibria"))
-        elif lemke.is_within_reach(game) and (one := lemke.lemke(game)) is not None:
-            found.add(one, sayable("Lemke's algorithm"))
-    if (limit := logit_limit(game)) is not None:
+    if len(game.players) == 2 and bimatrix.is_small(form):
+        for pair in bimatrix.extreme_equilibria(form, listed_max=listed_max):
+            found.add(form.behaviour(pair), sayable("extreme equilibria"))
+    limit = logit_limit(game) if not found.listed or _choices(game) <= CHOICES_MAX else None
+    if limit is not None:
         found.add(limit.profile, sayable("limit of quantal response"), limit.sequential_regrets)
+    is_wanted = not found.listed or (not found.has_exact and lemke.is_quick(game))
+    if is_wanted and lemke.is_within_reach(game) and (one := lemke.lemke(game)) is not None:
+        found.add(one, sayable("Lemke's algorithm"))
     return Solution(
         title=game.title,
         players=tuple(distinct(game.players)),
@@ -85,6 +89,11 @@ def solve(game: Game, *, listed_max: int = LISTED_MAX) -> Solution:
         profiles=tuple(one.profile for one in found.listed[:listed_max]),
         ties=len(induced.ties) if induced is not None else 0,
     )
+
+
+def _choices(game: Game) -> int:
+    """Return how many probabilities a profile is free to choose."""
+    return sum(len(one.actions) - 1 for one in game.information_sets)
 
 
 class Candidate(NamedTuple):
@@ -142,6 +151,11 @@ class _Found:
                 return
         self.listed.append(Candidate(profile, (way,), gains))
         self._plans.append(plan)
+
+    @property
+    def has_exact(self) -> bool:
+        """Return whether any of them is in Fractions."""
+        return any(all(isinstance(p, Fraction) for there in one.profile for p in there) for one in self.listed)
 
     def _plan(self, profile: Profile) -> dict[Move, float]:
         """Return how much each player's plan weighs each of its sequences of moves."""

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from katchi.simulate.game.profile import Number, Profile
 from katchi.simulate.game.tree import Game
@@ -68,7 +69,8 @@ class Arrays:
         self._payoff = scaled[self._end, player_of[self._action]] if pairs else np.zeros(0)
         self._before = np.zeros((len(ends), self.size))
         self._before[self._end, self._action] = 1.0
-        self._flat = np.zeros((self.size, len(ends)))
+        shape = (self.size, len(ends))
+        self._rows = csr_array((np.zeros(len(pairs)), self._end, np.append(self._starts, len(pairs))), shape=shape)
 
     def freedom(self, in_play: Sequence[Sequence[int]] | None = None) -> Freedom:
         """Return what may vary where only `in_play` (actions by set) is played; everything if not given."""
@@ -90,12 +92,11 @@ class Arrays:
         worth = weights * self._payoff
         values = np.add.reduceat(worth, self._starts)
         worth -= weights * values[self._action]
-        self._flat[self._action, self._end] = worth
-        rows = self._flat[freedom.free]
-        rows -= self._flat[freedom.base]
         columns = freedom.met * np.exp(logs[freedom.free])
         np.subtract(freedom.before, columns, out=columns)
-        return Gains(values[freedom.free] - values[freedom.base], rows @ columns)
+        self._rows.data = worth
+        slopes = self._rows @ columns
+        return Gains(values[freedom.free] - values[freedom.base], slopes[freedom.free] - slopes[freedom.base])
 
     def _weights(self, logs: Floats) -> Floats:
         """Return, for each pair, how likely its end is once its action is done, (M,)."""

@@ -21,8 +21,9 @@ from katchi.simulate.game.arrays import Floats
 from katchi.simulate.game.strategies import StrategicForm
 
 BASES_MAX = 200_000
-CHUNK = 4_096
+NUMBERS_AT_ONCE = 2_000_000  # of all the systems that are solved in one go
 NEAR = 1e-9
+SINGULAR = 1e-30  # a determinant; what slips through is far outside, or no equilibrium when solved exactly
 Mixture = tuple[Fraction, ...]
 
 
@@ -71,10 +72,10 @@ def _vertices(matrix: Floats) -> list[tuple[Floats, NDArray[np.bool_]]]:
     bounds = np.concatenate([np.zeros(size), np.ones(count)])
     found: dict[tuple[float, ...], tuple[Floats, NDArray[np.bool_]]] = {}
     bases = combinations(range(size + count), size)
-    while chunk := list(islice(bases, CHUNK)):
+    while chunk := list(islice(bases, max(1, NUMBERS_AT_ONCE // size**2))):
         which = np.array(chunk)
         systems, right = constraints[which], bounds[which]
-        regular = np.abs(np.linalg.det(systems)) > 1e-12
+        regular = np.abs(np.linalg.det(systems)) > SINGULAR
         if not regular.any():
             continue
         points = np.linalg.solve(systems[regular], right[regular][..., None])[..., 0]

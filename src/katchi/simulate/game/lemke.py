@@ -15,6 +15,7 @@ from katchi.simulate.game.strategies import completed
 from katchi.simulate.game.tree import Game, Move
 
 SEQUENCES_MAX = 240
+SEQUENCES_QUICK = 60
 PIVOTS_MAX = 20_000
 Row = list[Fraction]
 
@@ -22,6 +23,11 @@ Row = list[Fraction]
 def is_within_reach(game: Game) -> bool:
     """Return whether a game is of two players and small enough for exact arithmetic."""
     return len(game.players) == 2 and sum(len(one.actions) for one in game.information_sets) <= SEQUENCES_MAX
+
+
+def is_quick(game: Game) -> bool:
+    """Return whether it takes about a second at most."""
+    return is_within_reach(game) and sum(len(one.actions) for one in game.information_sets) <= SEQUENCES_QUICK
 
 
 def lemke(game: Game) -> Profile | None:

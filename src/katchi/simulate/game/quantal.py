@@ -24,6 +24,7 @@ from katchi.simulate.game.profile import Profile
 from katchi.simulate.game.tree import Game
 
 STEP_FIRST, STEP_MIN = 0.5, 1e-7
+STEP_OVER = 1e-2  # a change of orientation that is still there within so short a step is a branch point
 STEPS_MAX = 20_000
 CORRECTIONS_MAX = 5
 CORRECTED = 2e-4  # a last correction as small as this leaves an error of about its square
@@ -71,13 +72,18 @@ class Branch:
         along = np.append(gains, 1.0)
         here = Point(np.zeros(self._free + 1), along / np.linalg.norm(along))
         last: Point | None = None
-        step = STEP_FIRST
+        step, turning = STEP_FIRST, 1.0
         while step > STEP_MIN and self.steps < STEPS_MAX:
             corrected = self._corrected(here, self._predicted(last, here, step))
             if corrected is None:
                 step /= 3
                 continue
             there, first = corrected
+            if (sign := float(np.linalg.slogdet(self._border)[0])) != turning:
+                if step > STEP_OVER:  # onto another arm of the curve, the other way round
+                    step /= 3
+                    continue
+                turning = sign  # a branch point, which is crossed straight on
             self.steps += 1
             yield here, there
             last, here = here, there

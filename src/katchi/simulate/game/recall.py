@@ -24,16 +24,37 @@ class Forgetting(NamedTuple):
 
 def forgetting(game: Game) -> Forgetting | None:
     """Return the first information set whose player forgets something, None if all recall everything."""
-    behind: dict[int, tuple[Move, ...]] = {}
-    for end in game.ends:
-        for player, moves in enumerate(end.own):
-            for place, (where, _) in enumerate(moves):
-                past = moves[:place]
-                if any(earlier == where for earlier, _ in past):
-                    return Forgetting(player, where, True, past, past)
-                if behind.setdefault(where, past) != past:
-                    return Forgetting(player, where, False, behind[where], past)
+    known: list[tuple[int, Move] | None] = [None]  # own moves as links: the link before, and the move
+    numbered: dict[tuple[int, Move], int] = {}
+    past: list[tuple[int, ...]] = [(0,) * len(game.players)] * len(game.nodes)  # at each node, each player's link
+    behind: dict[int, int] = {}
+    for at, node in enumerate(game.nodes):
+        for action, child in enumerate(node.children):
+            past[child] = past[at]
+            if node.decision is not None:
+                player = game.information_sets[node.decision].player
+                link = (past[at][player], (node.decision, action))
+                if link not in numbered:
+                    numbered[link] = len(known)
+                    known.append(link)
+                past[child] = (*past[at][:player], numbered[link], *past[at][player + 1 :])
+        if node.decision is not None:
+            player = game.information_sets[node.decision].player
+            held = behind.setdefault(node.decision, past[at][player])
+            if held != past[at][player]:
+                one, other = _moves_to(known, held), _moves_to(known, past[at][player])
+                met_twice = any(where == node.decision for where, _ in other)
+                return Forgetting(player, node.decision, met_twice, one, other)
     return None
+
+
+def _moves_to(known: list[tuple[int, Move] | None], link: int) -> tuple[Move, ...]:
+    """Return the moves that a link stands for, the first one first."""
+    found: list[Move] = []
+    while (before := known[link]) is not None:
+        found.append(before[1])
+        link = before[0]
+    return tuple(reversed(found))
 
 
 def require_recall(game: Game) -> None:

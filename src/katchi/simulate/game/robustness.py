@@ -110,19 +110,29 @@ class _Pattern:
 
 def holds_over(game: Game, profile: Profile, turning: Knob) -> Range:
     """Return the range of one number, the others as they are, over which an equilibrium keeps its pattern."""
+    low, high = _edges(game, profile, turning)
+    value = float(turning.value(game))
+    return Range(value, None if low is None else float(low), None if high is None else float(high))
+
+
+def _edges(game: Game, profile: Profile, turning: Knob) -> tuple[Fraction | None, Fraction | None]:
+    """Return the last values either way at which the pattern holds, None for no end."""
     pattern = _Pattern(game, profile)
     value = turning.value(game)
-    limits = (Fraction(0), Fraction(1))
-    unit = Fraction(1, 50)
-    if turning.is_payoff:
-        payoffs = [end.payoffs[turning.of] for end in game.ends]
-        unit = (max(payoffs) - min(payoffs)) / 50 or Fraction(1)
-        limits = (value - REACH * 50 * unit, value + REACH * 50 * unit)
-    low = _edge(game, profile, turning, pattern, -unit, limits[0])
-    high = _edge(game, profile, turning, pattern, unit, limits[1])
-    if turning.is_payoff:
-        return Range(float(value), None if low == limits[0] else float(low), None if high == limits[1] else float(high))
-    return Range(float(value), float(low), float(high))
+    if not turning.is_payoff:
+        unit = Fraction(1, 50)
+        low, high = (_edge(game, profile, turning, pattern, *way) for way in ((-unit, Fraction(0)), (unit, Fraction(1))))
+        return low, high
+    unit = _spread(game, turning) / 50
+    limits = (value - REACH * 50 * unit, value + REACH * 50 * unit)
+    low, high = (_edge(game, profile, turning, pattern, *way) for way in ((-unit, limits[0]), (unit, limits[1])))
+    return None if low == limits[0] else low, None if high == limits[1] else high
+
+
+def _spread(game: Game, turning: Knob) -> Fraction:
+    """Return how far the payoffs of a knob's player lie apart; 1 where they do not."""
+    payoffs = [end.payoffs[turning.of] for end in game.ends] if turning.is_payoff else [Fraction(0)]
+    return max(payoffs) - min(payoffs) or Fraction(1)
 
 
 def _edge(game: Game, profile: Profile, turning: Knob, pattern: _Pattern, step: Fraction, limit: Fraction) -> Fraction:
@@ -163,16 +173,15 @@ def joint_map(game: Game, profile: Profile, first: Knob, second: Knob, *, points
     The first's values are evenly spaced over where it holds alone (a range without end is cut at the payoffs' range);
     None where the answer does not hold with the second as it is.
     """
-    alone = holds_over(game, profile, first)
-    payoffs = [end.payoffs[first.of] for end in game.ends] if first.is_payoff else [Fraction(0), Fraction(1)]
-    spread = float(max(payoffs) - min(payoffs)) or 1.0
-    low = alone.low if alone.low is not None else alone.value - spread
-    high = alone.high if alone.high is not None else alone.value + spread
+    low, high = _edges(game, profile, first)
+    spread = _spread(game, first)
+    low = first.value(game) - spread if low is None else low
+    high = first.value(game) + spread if high is None else high
     pattern = _Pattern(game, profile)
     rows: list[tuple[float, Range | None]] = []
     for i in range(points):
-        value = low + (high - low) * i / max(points - 1, 1)
-        turned = first.turned(game, exact(value))
+        value = low + (high - low) * Fraction(i, max(points - 1, 1))
+        turned = first.turned(game, value)
         found = pattern.held(turned, profile)
-        rows.append((value, None if found is None else holds_over(turned, found, second)))
+        rows.append((float(value), None if found is None else holds_over(turned, found, second)))
     return rows

@@ -49,7 +49,10 @@ def test_a_game_that_contradicts_itself_is_refused(made, says):
 
 
 def test_a_player_that_comes_to_the_same_point_twice_is_refused_by_name():
-    text = 'EFG 2 R "absent" { "Driver" } ""\np "" 1 1 "exit" { "on" "off" } 0\np "" 1 1 0\nt "" 1 "" { 1 }\nt "" 2 "" { 4 }\nt "" 3 "" { 0 }\n'
+    text = (
+        'EFG 2 R "absent" { "Driver" } ""\np "" 1 1 "exit" { "on" "off" } 0\np "" 1 1 0\n'
+        't "" 1 "" { 1 }\nt "" 2 "" { 4 }\nt "" 3 "" { 0 }\n'
+    )
     with pytest.raises(Refused, match="imperfect recall: player Driver can come to information set 1 \\(exit\\) twice"):
         require_recall(efg.read(text, "absent.efg"))
 

@@ -103,6 +103,14 @@ def test_every_extreme_equilibrium_is_exact_and_lemke_s_is_no_stranger(seed):
     assert pure_equilibria(form).total == sum(all(p in (0, 1) for there in one for p in there) for one in found)
 
 
+@pytest.mark.parametrize(("size", "unit"), [(3, 1), (6, 1), (6, 100_000)])
+def test_a_game_of_meeting_at_one_of_n_places_has_two_to_the_n_minus_one_equilibria(size, unit):
+    diagonal = " ".join(f"{(i == j) * unit * (i + 1)} {(i == j) * unit * (7 - i)}" for j in range(size) for i in range(size))
+    form = StrategicForm(nfg.read(f'NFG 1 R "meet" {{ "A" "B" }} {{ {size} {size} }} {diagonal}', "meet.nfg"))
+    assert len(extreme_equilibria(form)) == 2**size - 1
+    assert pure_equilibria(form).total == size
+
+
 def test_a_game_without_pure_equilibria_has_the_mixed_one():
     solution = solve(cycle())
     assert solution.pure_equilibria == 0
@@ -151,7 +159,7 @@ def test_a_game_too_large_to_count_says_so_and_is_still_solved(monkeypatch):
 def test_a_player_with_too_many_plans_is_refused_by_number():
     form = StrategicForm(extended_deterrence(12))
     assert form.sizes[0] == 3**12
-    with pytest.raises(Refused, match="531441|16777216"):
+    with pytest.raises(Refused, match=r"531441|16777216"):
         _ = form.plans
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from katchi.simulate.game.answer import solve
+from katchi.simulate.game.polish import logit_limit
+from katchi.simulate.game.profile import named
 from katchi.simulate.game.published import asymmetric_deterrence, ultimatum, unilateral_deterrence
 
 A, B = {"SQ": 1, "DC": 2, "DD": 0}, {"SQ": 3, "DC": 1, "DD+": 2, "DD-": 0}
@@ -69,9 +71,6 @@ def test_g2_certain_deterrence():
 def test_g4_the_demand_and_the_risk_of_war_are_fearon_s():
     # p = 0.5, cA = 0.1, C = 0.4: x* = p + (C - cA)/2 = 0.65, Pr(war) = (C - cA)/(2 C) = 0.375
     game = ultimatum(win="0.5", cost_a="0.1", cost_b_max="0.4", demands=["0.55", "0.6", "0.65", "0.7", "0.75"], kinds=8)
-    from katchi.simulate.game.polish import logit_limit
-    from katchi.simulate.game.profile import named
-
     limit = logit_limit(game)
     assert limit is not None and limit.regret < 1e-8
     said = named(game, limit.profile)

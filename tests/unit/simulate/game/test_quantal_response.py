@@ -12,6 +12,7 @@ from katchi.errors import Malformed
 from katchi.formats import nfg
 from katchi.simulate.game.arrays import Arrays
 from katchi.simulate.game.polish import logit_limit
+from katchi.simulate.game.profile import expected_payoffs
 from katchi.simulate.game.published import extended_deterrence, sequence_of_choices
 from katchi.simulate.game.quantal import Branch, quantal_response
 from katchi.simulate.game.regret import action_values, regret
@@ -88,6 +89,18 @@ def test_the_limit_is_polished_to_a_nash_equilibrium(seed):
     assert max(limit.sequential_regrets) < 1e-6
 
 
+@pytest.mark.parametrize("seed", [*range(25), 133])  # at 133 two arms of the path come near: one step must not change over
+def test_the_path_of_a_table_game_ends_at_an_equilibrium(seed):
+    draw = np.random.default_rng(seed)
+    sizes = [int(draw.integers(2, 4)) for _ in range(int(draw.integers(2, 5)))]
+    high = int(draw.integers(1, 10))
+    payoffs = " ".join(map(str, draw.integers(-high, high + 1, int(np.prod(sizes)) * len(sizes))))
+    players = " ".join(f'"{i}"' for i in range(len(sizes)))
+    game = nfg.read(f'NFG 1 R "table" {{ {players} }} {{ {" ".join(map(str, sizes))} }} {payoffs}', "table.nfg")
+    limit = logit_limit(game)
+    assert limit is not None and regret(game, limit.profile) < 1e-8
+
+
 def test_the_only_equilibrium_of_three_is_found_though_it_is_irrational():
     limit = logit_limit(nfg.read(THREE, "three.nfg"))
     assert limit is not None and limit.regret < 1e-12
@@ -95,8 +108,6 @@ def test_the_only_equilibrium_of_three_is_found_though_it_is_irrational():
 
 
 def test_the_limit_of_kuhn_poker_earns_the_value_of_the_game():
-    from katchi.simulate.game.profile import expected_payoffs
-
     game = sample("kuhn_poker.efg")
     limit = logit_limit(game)
     assert limit is not None and limit.regret < 1e-8
