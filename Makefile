@@ -42,4 +42,4 @@ faults: setup
 	@$(BIN)/katchi faults run --seeds 500 $(ARGS)
 
 clean:
-	rm -rf $(VENV) build dist node_modules src/katchi/web/static/vendor .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist node_modules src/katchi/web/static/vendor src/katchi/offline/vendor .mypy_cache .ruff_cache .pytest_cache .hypothesis

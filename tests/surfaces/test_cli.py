@@ -78,6 +78,9 @@ def as_process(*words: object, **environment: str) -> Ran:
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
+SCENARIO = Path(__file__).resolve().parents[2] / "scenarios" / "reference.toml"
+
+
 class Desk(NamedTuple):
     """A node that is not running, with one consultation in its national room, and files to err with."""
 
@@ -104,6 +107,7 @@ def desk(tmp_path_factory) -> Desk:
     files = base / "files"
     files.mkdir()
     (files / "text").write_text("neither an invitation nor an export")
+    (files / "pennies.nfg").write_text('NFG 1 R "pennies" { "one" "two" } { 2 2 } 1 -1 -1 1 -1 1 1 -1\n')
     with (files / "large").open("wb") as large:
         large.truncate(PAPER_SIZE_MAX + 1)
     assert as_process("node", "invite", base / "washington", "--out", files / "USA.invitation").status == 0
@@ -133,6 +137,9 @@ ALONE = {  # good input for commands that need no ally; {} are filled from the d
     "record show": "record show --node {node} --as-of -1s",
     "link status": "link status --node {node}",
     "faults run": "faults run --seeds 1 --processes 1",
+    "game solve": "game solve {game}",
+    "scenario check": "scenario check {scenario}",
+    "sweep": "sweep {scenario} --runs 2000 --seed 7",
 }
 WITH_AN_ALLY = {  # run by the demo, and by the story of two nodes, below
     "demo",
@@ -158,6 +165,7 @@ def test_good_input_is_answered_on_stdout_and_with_json_in_one_json_value(katchi
     with Office(desk.node) as office:
         (own,) = office.submit(rules.Open(subject="for this test"))
     fields = {"node": desk.node, "id": desk.consultation, "own": own.digest.hex(), "new": tmp_path}
+    fields |= {"game": desk.files / "pennies.nfg", "scenario": SCENARIO}
     line = ALONE[command].format(**fields).split()
     told = katchi(*line, "--json")
     assert (told.status, told.err) == (0, "") if command != "faults run" else told.status == 0
@@ -287,6 +295,9 @@ BAD = {  # what is wrong: (words, the error's class)
     "act that is not open": ("consultation acknowledge {id} --node {node}", errors.Refused),
     "nothing to sign": ("consultation sign-words {id} --node {node}", errors.Refused),
     "sign-in to a node that is not running": ("officer link {node}", errors.LinkFailed),
+    "not a game": ("game solve {files}/text", errors.Malformed),
+    "missing scenario": ("scenario check {none}", errors.NotFound),
+    "not a scenario": ("sweep {files}/text", errors.Malformed),
     "no fork": ("record accept-repair USA --node {node}", errors.Refused),
     "room with a stranger": ("room found --with PRK --node {node}", errors.NotFound),
     "room with nobody": ("room found --node {node}", errors.Refused),

@@ -70,10 +70,9 @@ class MalformedAt(Malformed):
 
     def __init__(self, place: str, fault: Malformed) -> None:
         self.place = place
-        super().__init__(fault.message, hint=fault.hint_template, field=fault.field, **fault.parameters)
-
-    def __str__(self) -> str:
-        return f"{self.place}: {super().__str__()}"
+        self.message, self.hint_template, self.field = fault.message, fault.hint_template, fault.field
+        self.parameters = fault.parameters
+        self.args = (f"{place}: {fault}",)
 
     def said(self, translate: Translate) -> tuple[str, str]:
         """Return the message, its place before it, and the hint in the language of `translate`."""

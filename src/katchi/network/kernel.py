@@ -1,7 +1,8 @@
 """The compiled kernel: plays a range of runs and adds them up, with the same bits as interpreter.py, without Python's lock.
 
 One kernel serves every network (they differ in the contents of `Arrays` only); it is compiled once for a computer and kept
-in numba's cache (NUMBA_CACHE_DIR moves it). What will finish when is a short list sorted backwards, which for the few stages
+in numba's cache (NUMBA_CACHE_DIR moves it; touch this file after changing a constant of chance.py or arrays.py, which the cache
+does not watch). What will finish when is a short list sorted backwards, which for the few stages
 in progress at one moment beats a heap. Import this module only where numba is installed: it is the extra `simulate`.
 """
 
@@ -35,7 +36,9 @@ from katchi.network.arrays import (
 U64 = np.uint64
 GOLDEN, STREAM = U64(chance.GOLDEN), U64(chance.STREAM)
 MIX_1, MIX_2 = U64(0xBF58476D1CE4E5B9), U64(0x94D049BB133111EB)
-U1, U11, U12, U17, U19, U23, U27, U30, U31, U41, U45 = (U64(i) for i in (1, 11, 12, 17, 19, 23, 27, 30, 31, 41, 45))
+U1, U2, U3, U4, U11, U12, U17, U19, U23, U27, U30, U31, U41, U45 = (
+    U64(i) for i in (1, 2, 3, 4, 11, 12, 17, 19, 23, 27, 30, 31, 41, 45)
+)
 HALF_STEP, STEP = 0.5, 2.0**-52
 SPLIT_BITS, EXPONENT_BITS = 0x3FE6A09E00000000, 0xFFF << 52
 EXPONENT_ONLY = np.int64(EXPONENT_BITS - (1 << 64))
@@ -199,7 +202,6 @@ def _play(flat, seed, first_run, count, tally, times):  # type: ignore[no-untype
     n, posts, bearers, questions = flat.kind.shape[0], flat.seats.shape[0], flat.up_mean.shape[0], flat.asked.shape[0]
     drawn_count, exponential = flat.sizes[0], flat.sizes[1]
     numbers = np.empty(drawn_count, np.float64)
-    rng = np.empty(4, np.uint64)
     need, seats = np.empty(n, np.int64), np.empty(posts, np.int64)
     began, finished, up_time = np.empty(n), np.empty(n), np.empty(n)
     cause = np.empty(n, np.int64)
@@ -221,10 +223,19 @@ def _play(flat, seed, first_run, count, tally, times):  # type: ignore[no-untype
     for offset in range(count):
         key = _mix(seed_key + (first_run + U64(offset)) * GOLDEN)
         start = _mix(key)
-        for i in range(4):
-            rng[i] = _mix(start + U64(i + 1) * GOLDEN)
+        s0, s1 = _mix(start + GOLDEN), _mix(start + U2 * GOLDEN)
+        s2, s3 = _mix(start + U3 * GOLDEN), _mix(start + U4 * GOLDEN)
         for i in range(drawn_count):
-            numbers[i] = _next_uniform(rng)
+            total = s0 + s3
+            drawn = ((total << U23) | (total >> U41)) + s0
+            shifted = s1 << U17
+            s2 ^= s0
+            s3 ^= s1
+            s1 ^= s2
+            s0 ^= s3
+            s2 ^= shifted
+            s3 = (s3 << U45) | (s3 >> U19)
+            numbers[i] = (np.float64(np.int64(drawn >> U12)) + HALF_STEP) * STEP
         for i in range(exponential):
             numbers[i] = -_log(numbers[i])
         for i in range(n):

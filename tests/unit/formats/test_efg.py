@@ -74,6 +74,12 @@ def test_any_label_and_any_fraction_come_back(title, label, payoff, share):
     assert efg.read(efg.write(game), "x.efg") == game
 
 
+@pytest.mark.parametrize("label", ["\\", "\\\\", '\\"', '"', "a\\", '"\\"', "\\n", "합의"])
+def test_backslashes_and_quotes_in_a_label_come_back(label):
+    game = grow(label, [label], Ends(label, (1,)), comment=label)
+    assert efg.read(efg.write(game), "x.efg") == game
+
+
 HEAD = 'EFG 2 R "t" { "A" "B" } ""\n'
 BAD = {
     "empty": ("", 1, "does not begin with EFG"),

@@ -102,7 +102,7 @@ def test_every_law_is_read(written, meant):
 
 
 FAULTS = [  # what is written, what instead, the line of the fault, a part of the message
-    ('after = ["draft"]', 'after = ["draft", "done"]', 20, "waits for itself"),
+    ('after = ["draft"]', 'after = ["draft", "done"]', 21, "waits for itself"),
     ("seats = 1", "seats = 0", 6, "0 seats"),
     ("seats = 1", 'seats = "two"', 6, "not a whole number"),
     ("seats = 1", "seats = 1\nchairs = 2", 7, "'chairs' is not a key here"),
@@ -177,3 +177,14 @@ def test_a_line_is_found_for_inline_and_dotted_keys():
 def test_what_is_no_time_is_refused(value):
     with pytest.raises(Malformed):
         time_s(value, "deadline")
+
+
+def test_the_example_of_the_specification_reads():
+    text = (ROOT / "docs" / "spec" / "scenario.md").read_text(encoding="utf-8")
+    example = text.split("```toml\n")[1].split("```")[0]
+    assert [question.name for question in read(example.encode(), "scenario.md").network.questions] == ["answered"]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "scenarios").glob("*.toml")), ids=lambda path: path.name)
+def test_every_scenario_that_is_shipped_is_sound(path):
+    assert all(read(path.read_bytes(), path.name).sources.values())

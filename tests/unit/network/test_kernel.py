@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-
 from katchi.network.arrays import added, compiled
 from katchi.network.interpreter import Interpreter
 from katchi.network.kernel import tally_of, times_of

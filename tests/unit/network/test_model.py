@@ -86,8 +86,9 @@ def test_a_probability_beyond_its_range_is_refused(p):
 @pytest.mark.parametrize(
     "duration",
     [
-        Constant(-1.0), Constant(math.inf), Exponential(0.0), Exponential(math.nan), Erlang(1.0, 0), Erlang(1.0, 1_000), Lognormal(0.0, 1.0),
-        Lognormal(1.0, 0.0), Uniform(2.0, 1.0), Triangular(1.0, 0.5, 2.0), Pert(1.0, 1.0, 1.0), Empirical(()), Empirical((1.0, -1.0)),
+        Constant(-1.0), Constant(math.inf), Exponential(0.0), Exponential(math.nan), Erlang(1.0, 0), Erlang(1.0, 1_000),
+        Lognormal(0.0, 1.0), Lognormal(1.0, 0.0), Uniform(2.0, 1.0), Triangular(1.0, 0.5, 2.0), Pert(1.0, 1.0, 1.0),
+        Empirical(()), Empirical((1.0, -1.0)),
     ],
 )  # fmt: skip
 def test_a_duration_that_cannot_be_is_refused(duration):

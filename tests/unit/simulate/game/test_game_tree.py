@@ -125,6 +125,18 @@ def test_selten_s_unreasonable_equilibrium_is_named_where_play_never_comes():
     assert sequential_regrets(game, profile)[1] == 3
 
 
+def test_two_mistakes_are_not_believed_where_one_explains_as_much():
+    after = {
+        side: {"a": Ends(f"{side} a", (0, good, 0)), "b": Ends(f"{side} b", (0, bad, 0))}
+        for side, good, bad in (("M", 1, 0), ("R", 0, 99))
+    }
+    twice = Decides("Three", "asked", {"x": Ends("x", (0, 0, 1)), "y": Decides("Two", "moved", after["R"])})
+    root = Decides("One", "", {"L": Ends("L", (1, 0, 0)), "M": Decides("Two", "moved", after["M"]), "R": twice})
+    game = grow("trembles", ["One", "Two", "Three"], root)
+    assert sequential_regrets(game, pure(game, [0, 0, 0])) == (0, 0, 0)
+    assert sequential_regrets(game, pure(game, [0, 1, 0])) == (0, 1, 0)
+
+
 def test_names_lead_there_and_back():
     game = sample("journals__other__reiley2008__fig1.efg")
     said = named(game, uniform(game))

@@ -111,6 +111,12 @@ def test_a_game_of_meeting_at_one_of_n_places_has_two_to_the_n_minus_one_equilib
     assert pure_equilibria(form).total == size
 
 
+def test_payoffs_of_very_different_size_hide_no_equilibrium():
+    diagonal = " ".join(f"{(i == j) * 10**i} {(i == j) * 10**i}" for j in range(6) for i in range(6))
+    form = StrategicForm(nfg.read(f'NFG 1 R "meet" {{ "A" "B" }} {{ 6 6 }} {diagonal}', "meet.nfg"))
+    assert len(extreme_equilibria(form)) == 63
+
+
 def test_a_game_without_pure_equilibria_has_the_mixed_one():
     solution = solve(cycle())
     assert solution.pure_equilibria == 0
