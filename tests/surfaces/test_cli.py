@@ -143,7 +143,8 @@ ALONE = {  # good input for commands that need no ally; {} are filled from the d
 }
 WITH_AN_ALLY = {  # run by the demo, and by the story of two nodes, below
     "demo",
-    "node pair", "node serve", "officer link", "room found", "room join", "consultation acknowledge", "consultation sign-words", "record verify",
+    "node pair", "node serve", "officer link",
+    "room found", "room join", "consultation acknowledge", "consultation sign-words", "record verify",
 }  # fmt: skip
 ELSEWHERE = {"record accept-repair"}  # test_durability.py: after a real fork
 
