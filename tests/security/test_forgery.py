@@ -86,7 +86,11 @@ def test_replay_into_another_epoch(azure, room):
         chain = one.chain
         digests[entry.digest] = (one.branch, entry.header.seq)
     said = decode_struct(old.statement, Checkpoint, size_max=4096)
-    chain, index = covered(chain, said, room.hash, lambda _, n: [b.digest for b in before[:n]], lambda _, s: before[s].digest)
+
+    def frontier(_, length):
+        return merkle.frontier_of(room.hash, [one.digest for one in before[:length]])
+
+    chain, index = covered(chain, said, room.hash, frontier, lambda _, s: before[s].digest)
     assert (chain.branches[index].epoch, chain.branches[1].epoch) == (0, 9)
     assert chain.is_covered(0, 2) and not chain.is_covered(9, 2)
     forged = encode(msgspec.structs.replace(before[2].header, epoch=9))

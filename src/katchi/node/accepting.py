@@ -284,7 +284,7 @@ class Acceptor:
     def _checkpoint(self, room: Room, signed: Signed, now: int) -> None:
         checkpoint = verified_checkpoint(room, signed)
         chain = self._state.chain(room.id, checkpoint.ally)
-        longer, index = c.covered(chain, checkpoint, room.hash, self._leaves_of(chain), self._entry_at(chain))
+        longer, index = c.covered(chain, checkpoint, room.hash, self._frontier_at(chain, room.hash), self._entry_at(chain))
         if longer.branches[index].covered == chain.branches[index].covered:
             return
         self._state.chains.set((room.id, checkpoint.ally), longer)
@@ -365,7 +365,7 @@ class Acceptor:
                 checkpoint = decode_struct(held.signed.statement, Checkpoint, size_max=STATEMENT_SIZE_MAX)
                 if checkpoint.head == self._entry_at(chain)(index, length - 1):
                     return checkpoint.root
-        return merkle.root(room.hash, merkle.frontier_of(room.hash, self._leaves_of(chain)(index, length)))
+        return merkle.root(room.hash, self._frontier_at(chain, room.hash)(index, length))
 
     def charter(self, via: str, signed: SignedCharter) -> Room | None:
         """Take over a charter and its signatures; return the room if it changed what we know."""
@@ -440,6 +440,15 @@ class Acceptor:
 
     def _leaves_of(self, chain: c.Chain) -> c.Leaves:
         return lambda branch, length: self._state.path_digests(chain, branch, 0, length)
+
+    def _frontier_at(self, chain: c.Chain, hash_name: str) -> c.FrontierAt:
+        def frontier_at(branch: int, length: int) -> merkle.Frontier:
+            def leaves(start: int, end: int) -> list[bytes]:
+                return self._state.path_digests(chain, branch, start, end)
+
+            return self._state.frontiers.at((chain.room, chain.ally, branch), length, hash_name, leaves)
+
+        return frontier_at
 
     def _entry_at(self, chain: c.Chain) -> c.EntryAt:
         return lambda branch, seq: self._state.path_digests(chain, branch, seq, seq + 1)[0]

@@ -19,6 +19,7 @@ from katchi.node.batch import Batch, Kept, Reader
 from katchi.node.desk import Desk
 from katchi.node.docket import Docket
 from katchi.node.fresh import Fresh
+from katchi.node.frontiers import Frontiers
 from katchi.node.regrowth import regrow
 from katchi.node.settings import PairedAlly, Settings
 from katchi.node.turns import Turns, TurnsOf, branch_of, turns_key
@@ -65,6 +66,7 @@ class State:
         self.known: dict[bytes, KnownAlly] = {own.fingerprint: own}
         self.fresh = Fresh()
         self.grown_at: dict[tuple[bytes, str], int] = {}
+        self.frontiers = Frontiers()
         self.batch = Batch()
         self._pending: dict[bytes, Kept] = {}
         self._places: dict[bytes, int] = {}  # of new entries in the batch
@@ -211,6 +213,8 @@ class State:
         self.batch.entries.append(kept)
         self._pending[kept.entry.digest] = kept
         self.chains.set((header.room, header.ally), chain)
+        branch = chain.branches[kept.branch]
+        self.frontiers.grew((header.room, header.ally, kept.branch), branch.length, branch.frontier)
         self.grown_at[header.room, header.ally] = now
         if kept.entry.body is None:
             self.awaited.set(
@@ -290,6 +294,7 @@ class State:
         """The batch failed: nothing of it happened."""
         for part in self._undoable:
             part.take_back()
+        self.frontiers.forget()
         self.docket.take_back()
         self._arrived.clear()
         self.consultations.now.clear()  # some were folded over the batch; the store knows them all

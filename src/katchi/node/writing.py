@@ -23,6 +23,7 @@ from katchi.record.checkpoint import Checkpoint, Countersignature, Signed, sign,
 from katchi.record.digest import SALT_SIZE, body_digest
 from katchi.record.entry import Entry, Header, Seen, sign_entry
 from katchi.record.fields import FORMAT, STATEMENT_SIZE_MAX
+from katchi.record.merkle import Frontier
 from katchi.record.suite import Signer
 from katchi.vocabulary import BINDING, Kind
 
@@ -211,7 +212,7 @@ class Author:
             at=now,
         )
         signed = sign(room, checkpoint, own.fingerprint, self._signer)
-        covered, _ = c.covered(chain, checkpoint, room.hash, _no_leaves, self._entry_at(chain))
+        covered, _ = c.covered(chain, checkpoint, room.hash, _no_frontier, self._entry_at(chain))
         self._state.chains.set((room.id, own.ally), covered)
         self._state.batch.statements.append(KeptStatement(room.id, own.ally, branch.epoch, branch.length, own.ally, signed, now))
 
@@ -298,3 +299,7 @@ def _held_at_head(_digest: bytes) -> None:
 
 def _no_leaves(_branch: int, _length: int) -> Sequence[bytes]:
     raise Unverified("prev-mismatch", "our own chain is written at its head only")
+
+
+def _no_frontier(_branch: int, _length: int) -> Frontier:
+    raise Unverified("prev-mismatch", "our own chain is covered at its head only")

@@ -191,6 +191,7 @@ class Grown(msgspec.Struct, frozen=True):
 
 Locate = Callable[[bytes], tuple[int, int] | None]  # entry digest -> (branch, seq) where held
 Leaves = Callable[[int, int], Sequence[bytes]]  # (branch, length) -> entry digests of that path
+FrontierAt = Callable[[int, int], merkle.Frontier]  # (branch, length) -> frontier of that path
 EntryAt = Callable[[int, int], bytes]  # (branch, seq) -> entry digest
 
 
@@ -312,7 +313,9 @@ def _forked(chain: Chain, index: int, entry: Entry, entry_at: EntryAt) -> Grown:
     return Grown(chain, index)
 
 
-def covered(chain: Chain, checkpoint: Checkpoint, hash_name: str, leaves: Leaves, entry_at: EntryAt) -> tuple[Chain, int]:
+def covered(
+    chain: Chain, checkpoint: Checkpoint, hash_name: str, frontier_at: FrontierAt, entry_at: EntryAt
+) -> tuple[Chain, int]:
     """Return `chain` with a verified checkpoint taken over, and the branch it covers.
 
     Raises:
@@ -330,7 +333,7 @@ def covered(chain: Chain, checkpoint: Checkpoint, hash_name: str, leaves: Leaves
         head = branch.head if at_head else entry_at(chain.branch_at(index, checkpoint.length - 1), checkpoint.length - 1)
         if head != checkpoint.head:
             continue
-        frontier = branch.frontier if at_head else merkle.frontier_of(hash_name, leaves(index, checkpoint.length))
+        frontier = branch.frontier if at_head else frontier_at(index, checkpoint.length)
         if merkle.root(hash_name, frontier) != checkpoint.root:
             what = "{ally} to length {length}: the root differs"
             raise Unverified("checkpoint-inconsistent", what, ally=chain.ally, length=checkpoint.length)

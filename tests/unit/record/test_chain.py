@@ -54,9 +54,12 @@ class Holder:
             self.forks.append(grown.fork)
         return grown
 
+    def frontier(self, branch, length):
+        return merkle.frontier_of(ROOM.hash, self.leaves(branch, length))
+
     def cover(self, checkpoint):
         said = verified_checkpoint(ROOM, checkpoint)
-        self.chain, index = c.covered(self.chain, said, ROOM.hash, self.leaves, self.at)
+        self.chain, index = c.covered(self.chain, said, ROOM.hash, self.frontier, self.at)
         return index
 
 
@@ -306,7 +309,7 @@ def test_a_root_over_headers_instead_of_digests_is_refused():
     wrong = merkle.root("sha256", merkle.frontier_of("sha256", [entry.header_bytes for entry in CHAIN]))
     holder = Holder(*CHAIN)
     with pytest.raises(Unverified, match="checkpoint-inconsistent"):
-        c.covered(holder.chain, msgspec.structs.replace(said, root=wrong), "sha256", holder.leaves, holder.at)
+        c.covered(holder.chain, msgspec.structs.replace(said, root=wrong), "sha256", holder.frontier, holder.at)
 
 
 def test_confirmed_only_rises_and_names_who_confirms_a_place():
