@@ -1,5 +1,5 @@
 # Two commands do everything: `make demo` runs the main job, `make test` the tests. Both set up first.
-# How long each takes on 2 cores: setup 20 s, check 30 s, test 3 min, bench 3 min, faults (500 seeds) 4 min.
+# How long each takes on 2 cores: setup 25 s, check 30 s, test 5 min, bench 5 min, faults (500 seeds) 3 min.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
