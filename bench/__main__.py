@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from bench import api, first, games, link, pages, sizes, streams, views
+from bench import api, first, games, link, pages, sampling, sizes, streams, views
 from bench.rows import write
 
 SUITES = {
@@ -19,11 +19,12 @@ SUITES = {
     "first": first.rows,
     "api": api.rows,
     "games": games.rows,
+    "sampling": sampling.rows,
     "sustained": link.sustained_rows,
     "views-million": views.million_rows,
     "pages-million": pages.million_rows,
 }
-DEFAULT = ("link", "sizes", "views", "pages", "streams", "first", "games")
+DEFAULT = ("link", "sizes", "views", "pages", "streams", "first", "games", "sampling")
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """Write what is written twice: the glossary, the consultation's diagram and tables, and help in README.md.
 
-    python tools/generate_docs.py           rewrite docs/glossary.md, docs/consultation.md and README.md's help
+    python tools/generate_docs.py           rewrite docs/glossary.md, docs/consultation.md, README.md's help and the
+                                            scenario file's JSON Schema
     python tools/generate_docs.py check     name what differs from the code; exit 1
 
 The glossary comes from vocabulary.WORDS; the stance diagram and its table from consult.stances.NEXT and MOVES_NONE; the
@@ -254,7 +255,7 @@ def _code(token: str) -> str:
 
 
 def help_of(command: str) -> str:
-    """Return what `katchi ... --help` prints, in English, 80 columns wide."""
+    """Return what a command such as `katchi ... --help` prints, in English, 80 columns wide."""
     environment = {name: value for name, value in os.environ.items() if name not in ("LANGUAGE", "COLUMNS")}
     environment |= {"KATCHI_LANG": "en", "COLUMNS": "80"}
     words = [sys.executable, "-m", "katchi.cli", *command.split()[1:]]
@@ -272,6 +273,7 @@ def pages() -> dict[Path, str]:
     return {
         ROOT / "docs" / "glossary.md": glossary(),
         ROOT / "docs" / "consultation.md": consultation(),
+        ROOT / "docs" / "spec" / "scenario.schema.json": help_of("katchi scenario schema"),
         readme: with_help(readme.read_text(encoding="utf-8")),
     }
 

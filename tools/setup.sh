@@ -13,4 +13,4 @@ if ! "$PYTHON" -m venv "$VENV" 2>/dev/null; then
         exit 2
     fi
 fi
-"$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,simulate]'
+"$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,simulate,cluster]'

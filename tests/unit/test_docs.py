@@ -26,7 +26,7 @@ def tool():
     return module
 
 
-@pytest.mark.parametrize("page", ["docs/glossary.md", "docs/consultation.md", "README.md"])
+@pytest.mark.parametrize("page", ["docs/glossary.md", "docs/consultation.md", "docs/spec/scenario.schema.json", "README.md"])
 def test_a_page_made_from_code_is_as_the_code_is(tool, page):
     assert (ROOT / page).read_text(encoding="utf-8") == tool.pages()[ROOT / page], "run tools/generate_docs.py"
 

@@ -20,20 +20,23 @@ PURE = {
     "consult": WORDS | {"record"},
     "link": WORDS | {"record"},
     "node": WORDS | {"record", "consult", "link"},
-    "rehearse": WORDS | {"record", "consult", "link", "node"},
     "network": WORDS,
-    "simulate": WORDS | {"network"},
+    "exercise": WORDS | {"network"},
+    "rehearse": WORDS | {"record", "consult", "link", "node", "network", "exercise"},
+    "simulate": WORDS | {"network", "exercise"},
 }
-INSIDE = set(PURE) - {"rehearse", "network", "simulate"}
+STUDY = {"rehearse", "network", "exercise", "simulate"}
+INSIDE = set(PURE) - STUDY
 SHELL = {
     "language": set(),
     "bearer": WORDS | {"record"},
     "store": WORDS | {"record", "consult", "node"},
     "serve": INSIDE | {"store", "bearer"},
     "offline": WORDS | {"language", "record"},
-    "formats": WORDS | {"network", "simulate"},
+    "formats": WORDS | {"network", "exercise", "simulate"},
+    "charts": WORDS | {"language", "network", "exercise", "simulate"},
     "web": INSIDE | {"language", "serve"},
-    "cli": INSIDE | {"language", "store", "serve", "offline", "web", "demo", "rehearse", "simulate", "formats"},
+    "cli": INSIDE | STUDY | {"language", "store", "serve", "offline", "web", "demo", "formats", "charts"},
     "demo": INSIDE | {"language", "store", "serve", "cli"},
     "testing": INSIDE | {"network", "rehearse", "store", "bearer", "serve"},
 }
@@ -49,9 +52,12 @@ OUTSIDE_OF = {
     "record": OUTSIDE | {"cryptography"},  # verifies signatures; the signer is a port
     "rehearse": OUTSIDE | {"random"},  # `Random(seed)` only, below
     "network": OUTSIDE | {"numpy"},
-    "simulate": OUTSIDE | {"concurrent", "fractions", "numpy", "scipy"},  # threads change no answer: test_sweep.py
+    "simulate": OUTSIDE | {"concurrent", "fractions", "numpy", "scipy"},  # threads change no answer: test_runs.py
 }
-OUTSIDE_IN = {"network/kernel.py": {"numba"}}  # imported only where it is used
+OUTSIDE_IN = {  # imported only where it is used
+    "network/kernel.py": {"numba"},
+    "simulate/table.py": {"io", "pyarrow"},  # a file in memory
+}
 DOES_IO = {"open", "print", "input", "exec", "eval", "__import__"}
 
 

@@ -15,6 +15,7 @@ from cyclopts import App, Parameter
 from katchi.cli import help
 from katchi.cli.speech import LANGUAGE, _, say, say_json, tell
 from katchi.consult.acts import PAPER_SIZE_MAX
+from katchi.demo.forecast import Forecast, Forecasting
 from katchi.demo.scene import CAPITALS
 from katchi.demo.stage import Stage
 from katchi.demo.story import Outcome, Story, Told
@@ -57,14 +58,17 @@ def demo(
     teller = _Quiet() if json else _Console(names)
 
     def close(outcome: Outcome) -> None:
+        forecast = forecasting.found(LANGUAGE)
         if json:
-            say_json(msgspec.to_builtins(outcome))
+            say_json({**msgspec.to_builtins(outcome), "forecast": msgspec.to_builtins(forecast)})
         else:
             teller.close(outcome)
+            if forecast is not None:
+                say(_forecast_said(forecast))
         sys.stdout.flush()
 
     try:
-        with Stage(directory, names) as stage:
+        with Forecasting() as forecasting, Stage(directory, names) as stage:
             if headless:
                 outcome = Story(stage, teller.told, LANGUAGE).run(paper or [])
                 close(outcome)
@@ -78,6 +82,14 @@ def demo(
         if keep is None:
             shutil.rmtree(directory, ignore_errors=True)
     return 0 if outcome.is_good else 1
+
+
+def _forecast_said(forecast: Forecast) -> str:
+    share = forecast.probability if forecast.exact is None else forecast.exact
+    line = _("{hours:g} hours: {p:.1%} that both governments have consulted").format(hours=forecast.hours, p=share)
+    if forecast.change is not None and forecast.points is not None:
+        line += _("; best change: {change} ({points:+.1f} points)").format(change=forecast.change, points=forecast.points)
+    return line + _(". Notional: katchi sweep scenarios/reference.toml")
 
 
 class _Quiet:

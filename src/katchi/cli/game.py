@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 from cyclopts import App, Parameter
 
+from katchi.cli import deciding
 from katchi.cli.options import JsonOption
 from katchi.cli.speech import _, said, say, tell
 from katchi.errors import Malformed, NotFound, Refused, os_reason
@@ -23,12 +24,19 @@ MAPPED_MAX = 5
 
 @app.command(
     name="solve",
-    help=_("Find the Nash equilibria of a game in Gambit's .efg or .nfg text, each with its regret. Results are notional.")
+    help=_(
+        "Find the Nash equilibria of a game in Gambit's .efg or .nfg text, or of a scenario's decisions, each with its regret."
+    )
+    + "\n\n"
+    + _(
+        "In a scenario, a chance that asks a question is as likely as the scenario's process answers it in time: exactly where"
+        " that is possible, else sampled. Results are notional."
+    )
     + "\n\n"
     + _("Example: katchi game solve clock.efg --map Challenger:Quiet"),
 )
 def solve(
-    file: Annotated[Path, Parameter(help=_("The game, .efg or .nfg."))],
+    file: Annotated[Path, Parameter(help=_("The game, .efg or .nfg, or a scenario with decisions, .toml."))],
     *,
     precision: Annotated[
         float | None, Parameter(name="--lambda", help=_("Add the quantal response profile at this lambda (1/payoff)."))
@@ -41,10 +49,13 @@ def solve(
             help=_("PLAYER:OUTCOME or chance:MOVE:BRANCH: over which range of it each answer holds; two for a joint map."),
         ),
     ] = None,
+    runs: Annotated[int, Parameter(help=_("Of a scenario's process: how many runs."))] = 100_000,
+    seed: Annotated[int, Parameter(help=_("Where chance begins: the same seed, the same answer."))] = 1,
     json: JsonOption = False,
 ) -> None:
-    game = read_game(file)
     solvers = _solvers()
+    staged = deciding.staged(file, runs=runs, seed=seed) if file.suffix.lower() == ".toml" else None
+    game = staged.game if staged else read_game(file)
     solution = solvers.answer.solve(game)
     answer: dict[str, Any] = {
         "title": solution.title,
@@ -59,10 +70,15 @@ def solve(
         answer["quantal_response"] = _quantal(game, precision)
     if turned:
         answer["robustness"] = _robustness(game, solution, turned)
+    if staged:
+        answer |= deciding.answer_of(staged, solution)
     if json:  # in the order of the game, not of the alphabet
         say(msgspec.json.format(msgspec.json.encode(answer), indent=2).decode())
         return
     _show(solution, answer)
+    if staged:
+        say()
+        deciding.show(staged, answer)
 
 
 def read_game(file: Path) -> Game:

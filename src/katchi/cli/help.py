@@ -78,7 +78,7 @@ def _label(argument: Argument) -> str:
     elif Path.__name__ in kind:
         value = " " + _("PATH")
     else:
-        value = " " + (_("N") if "int" in kind else _("TEXT"))
+        value = " " + (_("N") if "int" in kind or "float" in kind else _("TEXT"))
     return ", ".join(name for name in argument.names if name not in argument.negatives) + value
 
 

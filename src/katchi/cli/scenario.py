@@ -6,16 +6,22 @@ from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 from cyclopts import App, Parameter
 
+from katchi.cli import chronicle, fitting
 from katchi.cli.options import JsonOption
 from katchi.cli.speech import _, say, say_json
 from katchi.errors import NotFound, os_reason
-from katchi.formats.scenario import Scenario, read
+from katchi.exercise.scenario import Scenario
+from katchi.formats.scenario import read
+from katchi.formats.scenario.schema import schema as scenario_schema
 
 FileArgument = Annotated[Path, Parameter(help=_("The scenario file (TOML)."))]
 
 app = App(name="scenario", help=_("Scenario files: a consultation process as stages, and the questions asked of it."))
+app.command(chronicle.from_timeline, name="from-timeline", help=chronicle.HELP)
+app.command(fitting.fit_scenario, name="fit", help=fitting.HELP)
 
 
 def opened(path: Path) -> Scenario:
@@ -49,12 +55,47 @@ def check(file: FileArgument, /, *, json: JsonOption = False) -> None:
         "bearers": len(network.bearers),
         "questions": len(network.questions),
     }
-    sources = Counter(source.split(":")[0].strip() or "none" for source in scenario.sources.values())
+    sources = Counter(part.source or "none" for part in scenario.parts.values())
     if json:
-        say_json({"file": str(file), "digest": scenario.digest, "title": scenario.title, **counts, "sources": dict(sources)})
+        say_json(
+            {
+                "file": str(file),
+                "digest": scenario.digest,
+                "title": msgspec.to_builtins(scenario.title),
+                **counts,
+                "sources": dict(sources),
+            }
+        )
         return
     say(
         _("{file} is sound: {stages} stages, {posts} posts, {bearers} bearers, {questions} questions").format(file=file, **counts)
     )
     named = {"played": _("played"), "published": _("published"), "guess": _("guess"), "none": _("no source")}
     say("  " + ", ".join(f"{named[source]}: {n}" for source, n in sorted(sources.items())))
+
+
+@app.command(
+    name="schema",
+    help=_("Print the JSON Schema of scenario files, for editors that check while one writes.")
+    + "\n\n"
+    + _("Example: katchi scenario schema --out scenario.schema.json"),
+)
+def schema(
+    *,
+    out: Annotated[Path | None, Parameter(help=_("Write it to this file."))] = None,
+    json: JsonOption = False,
+) -> None:
+    text = msgspec.json.format(msgspec.json.encode(scenario_schema()), indent=2).decode() + "\n"
+    if out is None:
+        say(text.rstrip())
+        return
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise NotFound(
+            "cannot write {path}: {error}", hint="Name a file that can be written.", path=str(out), error=os_reason(error)
+        ) from None
+    if json:
+        say_json({"file": str(out)})
+    else:
+        say(_("The schema is written: {file}").format(file=out))

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import os
-import sys
+import contextlib
 import time
-from collections.abc import Mapping
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
 
 import msgspec
 from cyclopts import App, Parameter
 
+from katchi.cli.figures import Progress, cores, time_said
 from katchi.cli.options import JsonOption
 from katchi.cli.scenario import FileArgument, opened
-from katchi.cli.speech import _, say, say_json
-from katchi.formats.scenario import Scenario
-from katchi.simulate.sweep import Criticality, Sweep, sweep
+from katchi.cli.speech import LANGUAGE, _, say, say_json, spoken, tell
+from katchi.errors import LinkFailed, NotFound, os_reason
+from katchi.exercise.scenario import Scenario
+from katchi.formats.manifest import manifest
+from katchi.simulate import runs as playing
+from katchi.simulate import table, until
+from katchi.simulate.runs import Part
+from katchi.simulate.sweep import RUNS_DEFAULT, Asked, Criticality, Sweep, answered, sweep
 
-BAR = 40
-SHOWN_EVERY_S = 0.1
+KEPT_EVERY_S = 2.0
+INTERRUPTED = 130
 
 app = App(
     name="sweep",
@@ -37,67 +43,169 @@ def run(
     file: FileArgument,
     /,
     *,
-    runs: Annotated[int, Parameter(help=_("How many runs."))] = 100_000,
+    runs: Annotated[
+        int | None, Parameter(help=_("How many runs, 100,000 if not given; with --within the most there may be."))
+    ] = None,
+    within: Annotated[
+        float | None, Parameter(help=_("Go on until every probability is known to so many percentage points, such as 0.1."))
+    ] = None,
     seed: Annotated[int, Parameter(help=_("Where chance begins: the same seed, the same answer."))] = 1,
     threads: Annotated[int | None, Parameter(help=_("How many threads; one for each core if not given."))] = None,
+    quasi: Annotated[
+        int, Parameter(help=_("Answer by quasi-Monte Carlo too, with 2 to this power points in each of 32 replicates."))
+    ] = 0,
+    keep: Annotated[
+        Path | None, Parameter(help=_("Keep in this file what is done; the same command goes on from there."))
+    ] = None,
+    cluster: Annotated[str | None, Parameter(help=_("Play on the Dask cluster at this address."))] = None,
+    times: Annotated[Path | None, Parameter(help=_("Write the time of every run to this file, .csv or .parquet."))] = None,
+    report: Annotated[Path | None, Parameter(help=_("Write a report with charts to this file, .html."))] = None,
     json: JsonOption = False,
-) -> None:
+) -> int:
     scenario = opened(file)
-    progress = _Progress(runs) if sys.stderr.isatty() else None
-    found = sweep(
-        scenario.network,
-        runs=runs,
+    network = scenario.network
+    asked = Asked(
+        runs=runs or (until.RUNS_MAX if within else RUNS_DEFAULT) if runs is None else runs,
         seed=seed,
-        threads=len(os.sched_getaffinity(0)) if threads is None else threads,
-        clock=time.perf_counter,
-        progress=progress,
+        threads=cores() if threads is None else threads,
+        within=within / 100 if within is not None else None,
+        quasi=1 << quasi if quasi else 0,
     )
-    if progress is not None:
-        progress.clear()
+    keeper = _Keeper(keep, asked, Progress())
+    part = keeper.begun(scenario)
+    was_interrupted = False
+    try:
+        with _workers(cluster) as workers:
+            found = sweep(network, asked, workers=workers, part=part, clock=time.perf_counter, progress=keeper)
+    except KeyboardInterrupt:
+        if keeper.part is None or keeper.part.done == 0:
+            raise
+        was_interrupted, found = True, answered(network, keeper.part, asked)
+    finally:
+        keeper.end()
+    played = manifest(scenario, file=str(file), seed=seed, runs=found.runs, engine=found.engine)
+    if times is not None:
+        _write_times(times, scenario, found, played)
+    if report is not None:
+        from katchi.cli.reporting import write_report
+
+        write_report(report, scenario, found, played, threads=asked.threads)
     if json:
-        say_json({**msgspec.to_builtins(found), "scenario": {"file": str(file), "digest": scenario.digest}})
+        say_json({**msgspec.to_builtins(found, enc_hook=str), "manifest": played, "interrupted": was_interrupted})
     else:
         _say(found, scenario)
+    if was_interrupted:
+        tell(_("Interrupted after {runs:,} runs; the answer is of those.").format(runs=found.runs))
+        if keep is not None:
+            tell(_("The same command goes on from there."))
+    return INTERRUPTED if was_interrupted else 0
 
 
-class _Progress:
-    """A bar on a terminal, drawn at most ten times a second."""
+class _Keeper:
+    """Draws how far it is, and keeps what is done in a file every two seconds and at the end."""
 
-    def __init__(self, runs: int) -> None:
-        self.runs, self.drawn_at = runs, 0.0
+    def __init__(self, path: Path | None, asked: Asked, bar: Progress) -> None:
+        self.path, self.asked, self.bar = path, asked, bar
+        self.part: Part | None = None
+        self.kept_at = time.monotonic()
 
-    def __call__(self, done: int) -> None:
-        now = time.monotonic()
-        if now - self.drawn_at < SHOWN_EVERY_S:
+    def begun(self, scenario: Scenario) -> Part | None:
+        """Return what was kept before, or None."""
+        if self.path is None or not self.path.exists():
+            return None
+        with _at(self.path):
+            self.part = playing.unpacked(self.path.read_bytes(), scenario.network, self.asked.seed)
+        return self.part
+
+    def __call__(self, part: Part) -> None:
+        self.part = part
+        self.bar(part.done, self._total(part))
+        if time.monotonic() - self.kept_at >= KEPT_EVERY_S:
+            self._keep()
+
+    def _total(self, part: Part) -> int:
+        if self.asked.within is None:
+            return self.asked.runs
+        widest = max(until.half_width(int(hits), part.done) for hits in part.tally.hits)
+        return min(until.still_needed(part.done, widest, self.asked.within), self.asked.runs)
+
+    def _keep(self) -> None:
+        if self.path is None or self.part is None:
             return
-        self.drawn_at = now
-        filled = BAR * done // self.runs
-        sys.stderr.write(f"\r[{'#' * filled}{'.' * (BAR - filled)}] {done:,}/{self.runs:,}")
-        sys.stderr.flush()
+        with _at(self.path):
+            beside = self.path.with_name(self.path.name + ".new")
+            beside.write_bytes(playing.packed(self.part))
+            beside.replace(self.path)
+        self.kept_at = time.monotonic()
 
-    def clear(self) -> None:
-        sys.stderr.write("\r\x1b[K")
-        sys.stderr.flush()
+    def end(self) -> None:
+        """Take the bar away and keep what is done."""
+        self.bar.clear()
+        self._keep()
+
+
+@contextlib.contextmanager
+def _at(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise NotFound(
+            "cannot write {path}: {error}", hint="Name a file that can be written.", path=str(path), error=os_reason(error)
+        ) from None
+
+
+@contextlib.contextmanager
+def _workers(address: str | None) -> Iterator[Any]:
+    """Yield a cluster's client, or None."""
+    if address is None:
+        yield None
+        return
+    try:
+        from distributed import Client
+    except ImportError:
+        raise NotFound(
+            "{name} is not installed", hint="Install what clusters need: pip install 'katchi[cluster]'.", name="distributed"
+        ) from None
+    try:
+        client: Any = Client(address, timeout="10s", set_as_default=False)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        raise LinkFailed(
+            "no Dask cluster answers at {address}: {error}", hint="Start one: dask scheduler, then dask worker ADDRESS.",
+            address=address, error=str(error).splitlines()[0],
+        ) from None  # fmt: skip
+    with client:
+        yield client
+
+
+def _write_times(path: Path, scenario: Scenario, found: Sweep, played: Mapping[str, object]) -> None:
+    with _at(path):
+        if path.suffix == ".parquet":
+            path.write_bytes(table.parquet(scenario.network, seed=found.seed, runs=found.runs, manifest=played))
+            return
+        with path.open("w", encoding="utf-8", newline="") as into:
+            into.writelines(table.csv_lines(scenario.network, seed=found.seed, runs=found.runs))
 
 
 def _say(found: Sweep, scenario: Scenario) -> None:
-    if scenario.title:
-        say(scenario.title)
+    if title := scenario.title.said(LANGUAGE):
+        say(title)
     for name, one in found.questions.items():
         low, high = one.interval
         say(
             _("{question}: {p:.2%} by {by} (95% interval {low:.2%} to {high:.2%})").format(
-                question=name, p=one.probability, by=_time(one.by_s), low=low, high=high
+                question=name, p=one.probability, by=time_said(one.by_s), low=low, high=high
             )
         )
         if one.exact is not None:
             say(_("  exact: {p:.4%}").format(p=one.exact))
-        else:
-            say("  " + _("no exact answer: a stage is neither exponential nor Erlang, or there are too many states"))
+        elif one.without_exact is not None:
+            say("  " + spoken(one.without_exact))
+        if found.quasi is not None:
+            _say_quasi(found, name)
         times = found.quantiles[name]
         say(
             _("  half of all runs are done by {median}, nine in ten by {late}").format(
-                median=_time(times["0.5"]), late=_time(times["0.9"])
+                median=time_said(times["0.5"]), late=time_said(times["0.9"])
             )
         )
     say(_("What held it up (share of the time; of the runs):"))
@@ -113,8 +221,21 @@ def _say(found: Sweep, scenario: Scenario) -> None:
             runs=found.runs, seed=found.seed, speed=speed, s=found.compile_s or 0.0
         )
     )
+    if not found.reached:
+        say(_("The runs ended before every probability was known to {points:g} points.").format(points=100 * (found.within or 0)))
     if found.engine != "kernel":
         say(_("Played by the slow interpreter: numba is not installed. The answer is the same."))
+
+
+def _say_quasi(found: Sweep, name: str) -> None:
+    assert found.quasi is not None
+    one = found.quasi.questions[name]
+    low, high = one.interval
+    say(
+        _("  by quasi-Monte Carlo: {p:.4%} (95% interval {low:.4%} to {high:.4%}), {n} x {points:,} points").format(
+            p=one.probability, low=low, high=high, n=found.quasi.replicates, points=found.quasi.points
+        )
+    )
 
 
 def _say_rows(what: str, rows: Mapping[str, Criticality]) -> None:
@@ -124,12 +245,3 @@ def _say_rows(what: str, rows: Mapping[str, Criticality]) -> None:
     for name, one in sorted(rows.items(), key=lambda item: -item[1].time):
         outage = "" if not one.outage else _(", outages {share:.1%}").format(share=one.outage)
         say(f"    {one.time:6.1%}  {one.runs:6.1%}  {name}{outage}")
-
-
-def _time(seconds: float | None) -> str:
-    if seconds is None:
-        return _("never")
-    for unit, size in (("d", 86_400.0), ("h", 3_600.0), ("min", 60.0)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds:.3g} s"

@@ -192,16 +192,22 @@ class Peer:
 
     # What goes out.
 
-    def next_wakeup(self) -> int:
-        """Return when `pump` should be called though nothing happened, microseconds UTC."""
-        due = self._pinged_at + PING_EVERY_US
+    def next_wakeup(self, *, with_ping: bool = True) -> int | None:
+        """Return when `pump` should be called though nothing happened, microseconds UTC.
+
+        Args:
+            with_ping: the next ping counts too; without it, None if nothing else is to come.
+        """
+        due = [self._pinged_at + PING_EVERY_US] if with_ping else []
         if self._relay_at is not None:
-            due = min(due, self._relay_at)
+            due.append(self._relay_at)
         if self._brought:
-            due = min(due, self._brought_at + HAVE_FOLLOWS_US)
+            due.append(self._brought_at + HAVE_FOLLOWS_US)
         if self._dirty and self._told_at is not None:
-            due = min(due, self._told_at + HAVE_EVERY_US)
-        return min(due, self._flight.silent_at) if self._is_waiting else due
+            due.append(self._told_at + HAVE_EVERY_US)
+        if self._is_waiting:
+            due.append(self._flight.silent_at)
+        return min(due, default=None)
 
     def pump(self, now: int) -> list[f.Frame]:
         """Return the next frames to send, about half a MiB at most; call again once they are sent."""

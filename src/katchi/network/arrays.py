@@ -1,10 +1,11 @@
 """A network compiled once to flat arrays: what the interpreter and the kernel both play.
 
-Shapes: n stages (in the order of the network), G groups of copies of one stage, E edges, P posts, B bearers, Q questions,
-D uniform numbers a run.
-A place is a post (0 to P - 1) or a bearer (P to P + B - 1). The D numbers of a run are drawn before it is played,
-first those that become exponential ones, so every stage has its own, whatever happens in the run: two networks with the same
-stages can be compared run by run.
+Shapes: n stages (in the order of the network), G groups of copies of one stage, E edges, P posts, B bearers, C causes,
+F factors, S changes of seats, Q questions, D uniform numbers a run.
+A place is a post (0 to P - 1) or a bearer (P to P + B - 1). What goes up and down in turn is a switch: each bearer's own
+(0 to B - 1), then each cause's. The D numbers of a run are drawn before it is played, first those that become
+exponential ones, so every stage has its own, whatever happens in the run. Networks compiled `beside` each other give stages,
+switches and factors of one name the same numbers, whatever their laws: they can be compared run by run.
 """
 
 from __future__ import annotations
@@ -15,39 +16,19 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from katchi.network import chance
-from katchi.network.model import (
-    Constant,
-    Duration,
-    Empirical,
-    Erlang,
-    Exponential,
-    Lognormal,
-    Network,
-    Pert,
-    Stage,
-    Triangular,
-    Uniform,
-)
+from katchi.network.laws import NONE, law_of
+from katchi.network.model import Bearer, Cause, Network, Stage
+from katchi.network.numbering import Numbering
+from katchi.network.seats import seat_turns, seats_at_start
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-CONSTANT, EXPONENTIAL, ERLANG, LOGNORMAL, UNIFORM, TRIANGULAR, PERT, EMPIRICAL = range(8)
 DELAY, WORK, TRANSMISSION = range(3)
-NONE = -1
-
 BIN_MANTISSA_BITS = 7  # a bin of time is 1/128 of its power of two
 BIN_LOWEST = -10  # the first bins: 2^-10 s and less
 BIN_OCTAVES = 42  # the last: beyond a century
 BINS = BIN_OCTAVES << BIN_MANTISSA_BITS
-
-PERT_CELLS = 512
-GAUSS_5 = (  # Gauss-Legendre on (-1, 1): node, weight
-    (0.0, 0.5688888888888888889),
-    (0.5384693101056830910, 0.4786286704993664680), (-0.5384693101056830910, 0.4786286704993664680),
-    (0.9061798459386639928, 0.2369268850561890875), (-0.9061798459386639928, 0.2369268850561890875),
-)  # fmt: skip
 
 
 class Arrays(NamedTuple):
@@ -73,10 +54,21 @@ class Arrays(NamedTuple):
     edge_first: Integers  # (n + 1,) of `edge_to`
     edge_to: Integers  # (E,) stages that come after
     edge_branch: Integers  # (E,) the alternative an edge hangs on, or NONE
-    seats: Integers  # (P,)
+    factor: Integers  # (n,) or NONE
+    sigma: Floats  # (F,)
+    factor_draw: Integers  # (F,) the factor's uniform number
+    seats: Integers  # (P,) at the start
+    shift_at: Floats  # (S,) seconds, in order: when a post gains or loses seats
+    shift_post: Integers  # (S,)
+    shift_by: Integers  # (S,) by how many
     queue_first: Integers  # (P + 1,) room in the queues: each stage joins at most one, once
-    up_mean: Floats  # (B,) seconds
-    down_mean: Floats  # (B,) seconds; 0: always up
+    up_mean: Floats  # (B + C,) seconds
+    down_mean: Floats  # (B + C,) seconds; 0: always up
+    stream: Integers  # (B + C,) number of the switch's stream of chance
+    switch_first: Integers  # (B + 1,) of `switch`
+    switch: Integers  # (...) the switches that a bearer needs, if they are not always up
+    cut_first: Integers  # (B + 1,) of `cuts`
+    cuts: Floats  # (..., 2) scripted outages in order: from, until, seconds
     asked: Integers  # (Q,) the stage each question is about
     by: Floats  # (Q,) its deadline, seconds
     sizes: Integers  # (3,) D, how many of the D become exponential, G
@@ -89,7 +81,7 @@ class Arrays(NamedTuple):
     @property
     def places(self) -> int:
         """How many posts and bearers."""
-        return len(self.seats) + len(self.up_mean)
+        return len(self.seats) + len(self.switch_first) - 1
 
 
 class Tally(NamedTuple):
@@ -109,7 +101,7 @@ class Tally(NamedTuple):
     group_time: Floats  # (G,) its time there, seconds
     place_hits: Integers  # (P + B,)
     place_time: Floats  # (P + B,)
-    outage_time: Floats  # (P + B,) time on the chain that a transmission waited for its bearer
+    outage_time: Floats  # (P + B,) time on the chain that a transmission waited for its bearer, or work for a shift
 
 
 def empty_tally(arrays: Arrays) -> Tally:
@@ -137,15 +129,28 @@ def groups_of(network: Network) -> list[str]:
     return list(dict.fromkeys(stage.reported for stage in network.stages))
 
 
-def compiled(network: Network) -> Arrays:
-    """Return the flat arrays of a network."""
+def compiled(network: Network, beside: Sequence[Network] = ()) -> Arrays:
+    """Return the flat arrays of a network.
+
+    Args:
+        network: what is played.
+        beside: other networks that it is compared with run by run; compile each beside all others.
+    """
     n = len(network.stages)
     rank = {stage.name: i for i, stage in enumerate(network.stages)}
     posts = {post.name: i for i, post in enumerate(network.posts)}
     bearers = {bearer.name: len(posts) + i for i, bearer in enumerate(network.bearers)}
     groups = {name: i for i, name in enumerate(groups_of(network))}
-    laws = [_law(stage.duration) for stage in network.stages]
-    draw, choice, sizes = _numbers(network.stages, laws)
+    laws = [law_of(stage.duration) for stage in network.stages]
+    numbering = Numbering((network, *beside))
+    factors = {factor.name: i for i, factor in enumerate(network.factors)}
+    outages: tuple[Bearer | Cause, ...] = (*network.bearers, *network.causes)
+    causes = {cause.name: len(bearers) + i for i, cause in enumerate(network.causes)}
+    switches = [
+        [*([i] if bearer.has_outages else []), *(causes[name] for name in bearer.causes if outages[causes[name]].has_outages)]
+        for i, bearer in enumerate(network.bearers)
+    ]
+    turns = seat_turns(network)
     edges: list[list[tuple[int, int]]] = [[] for _ in range(n)]
     need = [0] * n
     for earlier, later, branch in network.edges():
@@ -167,26 +172,37 @@ def compiled(network: Network) -> Arrays:
         a=_floats(law.a for law in laws),
         b=_floats(law.b for law in laws),
         c=_floats(law.c for law in laws),
-        draw=_ints(draw),
+        draw=_ints(numbering.draw_of(stage) for stage in network.stages),
         draws=_ints(law.draws for law in laws),
         table_first=_firsts(len(table) for table in tables)[:-1],
         table_size=_ints(len(table) for table in tables),
         table=_floats(x for table in tables for x in table),
         upto=_floats(x for law in laws for x in law.upto),
         need=_ints(need),
-        choice=_ints(choice),
+        choice=_ints(numbering.choice_of(stage) for stage in network.stages),
         branch_first=_firsts(len(branch) for branch in branches),
         branch_upto=_floats(x for branch in branches for x in branch),
         edge_first=_firsts(len(one) for one in edges),
         edge_to=_ints(to for one in edges for to, _ in one),
         edge_branch=_ints(branch for one in edges for _, branch in one),
-        seats=_ints(post.seats for post in network.posts),
+        factor=_ints(NONE if stage.factor is None else factors[stage.factor] for stage in network.stages),
+        sigma=_floats(factor.sigma for factor in network.factors),
+        factor_draw=_ints(numbering.factor_of(factor) for factor in network.factors),
+        seats=_ints(seats_at_start(post) for post in network.posts),
+        shift_at=_floats(turn.at_s for turn in turns),
+        shift_post=_ints(turn.post for turn in turns),
+        shift_by=_ints(turn.by for turn in turns),
         queue_first=_firsts(at_post),
-        up_mean=_floats(0.0 if bearer.is_always_up else bearer.up_mean_s for bearer in network.bearers),
-        down_mean=_floats(0.0 if bearer.is_always_up else bearer.down_mean_s for bearer in network.bearers),
+        up_mean=_floats(one.up_mean_s if one.has_outages else 0.0 for one in outages),
+        down_mean=_floats(one.down_mean_s if one.has_outages else 0.0 for one in outages),
+        stream=_ints(numbering.stream_of(one) for one in outages),
+        switch_first=_firsts(len(one) for one in switches),
+        switch=_ints(number for one in switches for number in one),
+        cut_first=_firsts(len(bearer.cuts) for bearer in network.bearers),
+        cuts=_floats(x for bearer in network.bearers for cut in bearer.cuts for x in (cut.from_s, cut.until_s)).reshape(-1, 2),
         asked=_ints(rank[question.stage] for question in network.questions),
         by=_floats(question.by_s for question in network.questions),
-        sizes=_ints((*sizes, len(groups))),
+        sizes=_ints((numbering.count, numbering.exponential, len(groups))),
     )
 
 
@@ -194,73 +210,6 @@ def _kind(stage: Stage) -> int:
     if stage.at is not None:
         return WORK
     return DELAY if stage.over is None else TRANSMISSION
-
-
-class _Law(NamedTuple):
-    law: int
-    draws: int
-    a: float
-    b: float = 0.0
-    c: float = 0.0
-    table: tuple[float, ...] = ()
-    upto: tuple[float, ...] = ()
-
-
-def _law(duration: Duration) -> _Law:
-    match duration:
-        case Constant(value):
-            return _Law(CONSTANT, 0, value)
-        case Exponential(mean):
-            return _Law(EXPONENTIAL, 1, mean)
-        case Erlang(mean, phases):
-            return _Law(ERLANG, phases, mean / phases)
-        case Lognormal(median, sigma):
-            return _Law(LOGNORMAL, 1, median, sigma)
-        case Uniform(low, high):
-            return _Law(UNIFORM, 1, low, high - low)
-        case Triangular(low, mode, high):
-            return _Law(TRIANGULAR, 1, low, high - low, mode - low)
-        case Pert(low, mode, high):
-            starts, upto = pert_cells((mode - low) / (high - low))
-            return _Law(PERT, 1, low, high - low, mode - low, starts, upto)
-        case Empirical(values):
-            return _Law(EMPIRICAL, 1, 0.0, table=values, upto=(0.0,) * len(values))
-
-
-def pert_cells(mode: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return where the cells of a PERT on (0, 1) begin, and the probability before each; both end with 1."""
-    up, down = 4.0 * mode, 4.0 * (1.0 - mode)  # the beta's alpha - 1 and beta - 1
-    half = 0.5 / PERT_CELLS
-    masses = []
-    for cell in range(PERT_CELLS):
-        middle = (cell + 0.5) / PERT_CELLS
-        xs = [(middle + half * node, weight) for node, weight in GAUSS_5]
-        masses.append(sum(weight * chance.exp(up * chance.log(x) + down * chance.log(1.0 - x)) for x, weight in xs))
-    upto, whole = [0.0], sum(masses)
-    for mass in masses:
-        upto.append(upto[-1] + mass / whole)
-    upto[-1] = 1.0
-    return tuple(cell / PERT_CELLS for cell in range(PERT_CELLS + 1)), tuple(upto)
-
-
-def _numbers(stages: Sequence[Stage], laws: Sequence[_Law]) -> tuple[list[int], list[int], tuple[int, int]]:
-    """Give every stage its uniform numbers: those that become exponential first, then the others and the choices."""
-    exponential = 0
-    draw = [0] * len(stages)
-    for i, law in enumerate(laws):
-        if law.law in {EXPONENTIAL, ERLANG}:
-            draw[i] = exponential
-            exponential += law.draws
-    count = exponential
-    choice = [NONE] * len(stages)
-    for i, (stage, law) in enumerate(zip(stages, laws, strict=True)):
-        if law.law not in {EXPONENTIAL, ERLANG}:
-            draw[i] = count
-            count += law.draws
-        if stage.alternatives:
-            choice[i] = count
-            count += 1
-    return draw, choice, (count, exponential)
 
 
 def _cumulated(probabilities: Sequence[float]) -> Iterator[float]:

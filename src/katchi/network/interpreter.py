@@ -2,7 +2,8 @@
 
 One run is a list of what will finish when. The earliest is taken (of several at one moment the stage that is written first),
 it gives its seat to the next in the queue, one of its alternatives is drawn, and whatever waited for it alone becomes ready. A
-bearer's outages are drawn as far ahead as a transmission needs them, which is why they are no events of their own.
+bearer's outages are drawn as far ahead as a transmission needs them, which is why they are no events of their own; a change of
+seats comes before whatever finishes at the same moment.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import heapq
 import math
 from bisect import bisect_right
 from collections import deque
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from katchi.network import chance
@@ -18,20 +20,13 @@ from katchi.network.arrays import (
     BIN_LOWEST,
     BIN_MANTISSA_BITS,
     BINS,
-    CONSTANT,
-    ERLANG,
-    EXPONENTIAL,
-    LOGNORMAL,
-    NONE,
-    PERT,
     TRANSMISSION,
-    TRIANGULAR,
-    UNIFORM,
     WORK,
     Arrays,
     Tally,
     empty_tally,
 )
+from katchi.network.laws import CONSTANT, ERLANG, EXPONENTIAL, LOGNORMAL, NONE, PERT, TRIANGULAR, UNIFORM
 
 
 class Played(NamedTuple):
@@ -42,6 +37,7 @@ class Played(NamedTuple):
     finished: list[float]
     duration: list[float]  # of a transmission: its up-time
     cause: list[int]  # the earlier stage, or the one whose seat it took; NONE: the start
+    shift: list[float]  # how long it waited, at the last, for a shift that gave it a seat; it began when that wait did
 
     def chain(self, stage: int) -> list[int]:
         """Return the critical chain that ends with `stage`, last first; empty if it never finished."""
@@ -60,9 +56,19 @@ class Interpreter:
         self.arrays = arrays
         self._: Any = Arrays(*(array.tolist() for array in arrays))  # plain Python numbers
 
-    def run(self, seed: int, run: int) -> Played:
-        """Play run number `run` of `seed`."""
-        return _Run(self._, chance.key_of(seed, run)).played()
+    def run(self, seed: int, run: int, given: Sequence[float] = ()) -> Played:
+        """Play run number `run` of `seed`.
+
+        Args:
+            seed: 0 to 2^64 - 1.
+            run: 0 to 2^64 - 1.
+            given: uniform numbers to play instead of chance: the run's D, then as many for each switch's turns as there are.
+        """
+        return _Run(self._, chance.key_of(seed, run), given).played()
+
+    def draws(self, seed: int, run: int) -> Draws:
+        """Return what chance decides in a run, for whoever plays it in another way."""
+        return Draws(self._, chance.key_of(seed, run), ())
 
     def tally(self, seed: int, first: int, count: int) -> Tally:
         """Play runs `first` to `first + count - 1` and add them up."""
@@ -94,6 +100,8 @@ class Interpreter:
                 tally.place_time[place] += span
             if flat.kind[stage] == TRANSMISSION:
                 tally.outage_time[place] += span - played.duration[stage]
+            elif flat.kind[stage] == WORK:
+                tally.outage_time[place] += played.shift[stage]
         for group in groups:
             tally.group_hits[group] += 1
         for place in places:
@@ -109,111 +117,98 @@ def bin_of(at_s: float) -> int:
     return min(max((exponent - 1 - BIN_LOWEST << BIN_MANTISSA_BITS) + within, 0), BINS - 1)
 
 
-class _Outages:
-    """When a bearer turns from up to down and back in one run, drawn as far as needed."""
+class Switch:
+    """What goes up and down in one run, drawn as far as needed."""
 
-    def __init__(self, up_mean: float, down_mean: float, stream: chance.Stream) -> None:
-        self.means, self.stream = (up_mean, down_mean), stream
-        self.down_first = stream.uniform() >= up_mean / (up_mean + down_mean)
+    def __init__(self, up_mean: float, down_mean: float, stream: chance.Stream, given: Sequence[float] = ()) -> None:
+        self.means, self.stream, self.given = (up_mean, down_mean), stream, given
+        self.drawn = 0
+        self.down_first = self._uniform() >= up_mean / (up_mean + down_mean)
         self.turns: list[float] = []
         self._draw()
+
+    def _uniform(self) -> float:
+        self.drawn += 1
+        return self.given[self.drawn - 1] if self.drawn <= len(self.given) else self.stream.uniform()
 
     def _draw(self) -> None:
         last = self.turns[-1] if self.turns else 0.0
         mean = self.means[(len(self.turns) + self.down_first) % 2]
-        self.turns.append(last + mean * -chance.log(self.stream.uniform()))
+        self.turns.append(last + mean * -chance.log(self._uniform()))
 
-    def finish(self, start: float, needed: float) -> float:
-        """Return when a transmission that begins at `start` has had its up-time."""
-        while self.turns[-1] <= start:
+    def at(self, time: float) -> tuple[bool, float]:
+        """Return whether it is up just after `time`, and until when it stays so."""
+        while self.turns[-1] <= time:
             self._draw()
+        turn = bisect_right(self.turns, time)
+        return (turn + self.down_first) % 2 == 0, self.turns[turn]
+
+
+class Draws:
+    """What chance decides in one run: how long a stage takes, which alternative follows, when a bearer is up."""
+
+    def __init__(self, flat: Any, key: int, given: Sequence[float]) -> None:
+        self.flat, self.key = flat, key
+        count, exponential, _ = flat.sizes
+        stream = chance.Stream(key, 0)
+        self.numbers = list(given[:count]) if given else [stream.uniform() for _ in range(count)]
+        self.numbers[:exponential] = [-chance.log(u) for u in self.numbers[:exponential]]
+        self.turn_numbers = given[count:]
+        self.factors = [
+            chance.exp(sigma * chance.normal(self.numbers[draw]) - 0.5 * (sigma * sigma))
+            for sigma, draw in zip(flat.sigma, flat.factor_draw, strict=True)
+        ]
+        self._switches: dict[int, Switch] = {}
+
+    def switch(self, number: int) -> Switch:
+        """Return a bearer's own switch or a cause's."""
+        if number not in self._switches:
+            flat = self.flat
+            each = len(self.turn_numbers) // max(len(flat.up_mean), 1)
+            given = self.turn_numbers[number * each : (number + 1) * each]
+            stream = chance.Stream(self.key, flat.stream[number])
+            self._switches[number] = Switch(flat.up_mean[number], flat.down_mean[number], stream, given)
+        return self._switches[number]
+
+    def bearer_at(self, bearer: int, time: float) -> tuple[bool, float]:
+        """Return whether a bearer is up just after `time`, and a time until which that is sure (inf: for ever)."""
+        flat = self.flat
+        states = [self.switch(flat.switch[i]).at(time) for i in range(flat.switch_first[bearer], flat.switch_first[bearer + 1])]
+        for from_s, until_s in flat.cuts[flat.cut_first[bearer] : flat.cut_first[bearer + 1]]:
+            if time < until_s:
+                is_cut = from_s <= time
+                states.append((not is_cut, until_s if is_cut else from_s))
+                break
+        down = [until for is_up, until in states if not is_up]
+        if down:
+            return False, max(down)
+        return True, min([until for _, until in states], default=math.inf)
+
+    def carried(self, bearer: int, start: float, needed: float) -> float:
+        """Return when a transmission that begins at `start` has had its up-time."""
         at, left = start, needed
-        turn = bisect_right(self.turns, start)  # the next turn is behind `start`
         while True:
-            is_up = (turn + self.down_first) % 2 == 0
-            if is_up and at + left <= self.turns[turn]:
+            is_up, until = self.bearer_at(bearer, at)
+            if is_up and at + left <= until:
                 return at + left
             if is_up:
-                left -= self.turns[turn] - at
-            at = self.turns[turn]
-            turn += 1
-            if turn == len(self.turns):
-                self._draw()
+                left -= until - at
+            at = until
 
-
-class _Run:
-    def __init__(self, flat: Any, key: int) -> None:
-        self.flat, self.key = flat, key
-        stream = chance.Stream(key, 0)
-        drawn, exponential, _ = flat.sizes
-        self.numbers = [stream.uniform() for _ in range(drawn)]
-        self.numbers[:exponential] = [-chance.log(u) for u in self.numbers[:exponential]]
-        n = len(flat.kind)
-        self.need = list(flat.need)
-        self.seats = list(flat.seats)
-        self.queues: list[deque[int]] = [deque() for _ in flat.seats]
-        self.outages: dict[int, _Outages] = {}
-        self.due: list[tuple[float, int]] = []
-        never = [math.inf] * n
-        self.result = Played(never[:], never[:], never[:], [0.0] * n, [NONE] * n)
-
-    def played(self) -> Played:
-        for stage, need in enumerate(self.flat.need):
-            if need == 0:
-                self._ready(stage, 0.0, NONE)
-        while self.due:
-            now, stage = heapq.heappop(self.due)
-            self._finish(stage, now)
-        return self.result
-
-    def _ready(self, stage: int, now: float, cause: int) -> None:
-        self.result.ready[stage] = now
-        if self.flat.kind[stage] == WORK:
-            post = self.flat.place[stage]
-            if self.seats[post] == 0:
-                self.queues[post].append(stage)
-                return
-            self.seats[post] -= 1
-        self._begin(stage, now, cause)
-
-    def _begin(self, stage: int, now: float, cause: int) -> None:
-        duration = self._duration(stage)
-        self.result.began[stage], self.result.duration[stage], self.result.cause[stage] = now, duration, cause
-        if self.flat.kind[stage] == TRANSMISSION:
-            finish = self._carried(self.flat.place[stage] - len(self.flat.seats), now, duration)
-        else:
-            finish = now + duration
-        heapq.heappush(self.due, (finish, stage))
-
-    def _carried(self, bearer: int, now: float, duration: float) -> float:
-        up, down = self.flat.up_mean[bearer], self.flat.down_mean[bearer]
-        if down == 0.0:
-            return now + duration
-        if bearer not in self.outages:
-            self.outages[bearer] = _Outages(up, down, chance.Stream(self.key, 1 + bearer))
-        return self.outages[bearer].finish(now, duration)
-
-    def _finish(self, stage: int, now: float) -> None:
+    def branch(self, stage: int) -> int:
+        """Return which alternative follows a stage, or NONE."""
         flat = self.flat
-        self.result.finished[stage] = now
-        if flat.kind[stage] == WORK:
-            post = flat.place[stage]
-            if self.queues[post]:
-                self._begin(self.queues[post].popleft(), now, stage)
-            else:
-                self.seats[post] += 1
-        taken = NONE
-        if flat.choice[stage] != NONE:
-            upto = flat.branch_upto[flat.branch_first[stage] : flat.branch_first[stage + 1]]
-            taken = bisect_right(upto, self.numbers[flat.choice[stage]])
-        for edge in range(flat.edge_first[stage], flat.edge_first[stage + 1]):
-            if flat.edge_branch[edge] in (NONE, taken):
-                later = flat.edge_to[edge]
-                self.need[later] -= 1
-                if self.need[later] == 0:  # below 0: an "any" that has begun
-                    self._ready(later, now, stage)
+        if flat.choice[stage] == NONE:
+            return NONE
+        upto = flat.branch_upto[flat.branch_first[stage] : flat.branch_first[stage + 1]]
+        return bisect_right(upto, self.numbers[flat.choice[stage]])
 
-    def _duration(self, stage: int) -> float:
+    def duration(self, stage: int) -> float:
+        """Return how long a stage takes, seconds; of a transmission, how much up-time it needs."""
+        factor = self.flat.factor[stage]
+        return self._alone(stage) if factor == NONE else self._alone(stage) * self.factors[factor]
+
+    def _alone(self, stage: int) -> float:
         flat = self.flat
         law, a, b, c, draw = flat.law[stage], flat.a[stage], flat.b[stage], flat.c[stage], flat.draw[stage]
         if law == CONSTANT:
@@ -240,3 +235,77 @@ class _Run:
             width = flat.table[cell + 1] - flat.table[cell]
             return float(a + b * (flat.table[cell] + width * ((number - low) / (high - low))))
         return float(flat.table[first + int(number * size)])
+
+
+class _Run:
+    def __init__(self, flat: Any, key: int, given: Sequence[float]) -> None:
+        self.flat = flat
+        self.draws = Draws(flat, key, given)
+        n = len(flat.kind)
+        self.need = list(flat.need)
+        self.seats = list(flat.seats)
+        self.queues: list[deque[tuple[int, int]]] = [deque() for _ in flat.seats]  # (stage, what made it ready)
+        self.due: list[tuple[float, int]] = []
+        self.shift = 0  # the next change of seats
+        never = [math.inf] * n
+        self.result = Played(never[:], never[:], never[:], [0.0] * n, [NONE] * n, [0.0] * n)
+
+    def played(self) -> Played:
+        flat = self.flat
+        for stage, need in enumerate(flat.need):
+            if need == 0:
+                self._ready(stage, 0.0, NONE)
+        while self.due or (self.shift < len(flat.shift_at) and any(self.queues)):
+            if self.shift < len(flat.shift_at) and (not self.due or flat.shift_at[self.shift] <= self.due[0][0]):
+                self._change_seats()
+            else:
+                now, stage = heapq.heappop(self.due)
+                self._finish(stage, now)
+        return self.result
+
+    def _change_seats(self) -> None:
+        flat, shift = self.flat, self.shift
+        self.shift += 1
+        post, now = flat.shift_post[shift], flat.shift_at[shift]
+        self.seats[post] += flat.shift_by[shift]
+        while self.seats[post] > 0 and self.queues[post]:
+            self.seats[post] -= 1
+            stage, cause = self.queues[post].popleft()
+            self._begin(stage, now, cause)
+            ready = self.result.ready[stage]
+            self.result.began[stage], self.result.shift[stage] = ready, now - ready
+
+    def _ready(self, stage: int, now: float, cause: int) -> None:
+        self.result.ready[stage] = now
+        if self.flat.kind[stage] == WORK:
+            post = self.flat.place[stage]
+            if self.seats[post] <= 0:
+                self.queues[post].append((stage, cause))
+                return
+            self.seats[post] -= 1
+        self._begin(stage, now, cause)
+
+    def _begin(self, stage: int, now: float, cause: int) -> None:
+        duration = self.draws.duration(stage)
+        self.result.began[stage], self.result.duration[stage], self.result.cause[stage] = now, duration, cause
+        finish = now + duration
+        if self.flat.kind[stage] == TRANSMISSION:
+            finish = self.draws.carried(self.flat.place[stage] - len(self.flat.seats), now, duration)
+        heapq.heappush(self.due, (finish, stage))
+
+    def _finish(self, stage: int, now: float) -> None:
+        flat = self.flat
+        self.result.finished[stage] = now
+        if flat.kind[stage] == WORK:
+            post = flat.place[stage]
+            self.seats[post] += 1
+            if self.queues[post] and self.seats[post] > 0:
+                self.seats[post] -= 1
+                self._begin(self.queues[post].popleft()[0], now, stage)
+        taken = self.draws.branch(stage)
+        for edge in range(flat.edge_first[stage], flat.edge_first[stage + 1]):
+            if flat.edge_branch[edge] in (NONE, taken):
+                later = flat.edge_to[edge]
+                self.need[later] -= 1
+                if self.need[later] == 0:  # below 0: an "any" that has begun
+                    self._ready(later, now, stage)

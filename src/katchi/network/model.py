@@ -4,9 +4,12 @@ A run starts at time 0. A stage is ready once all (or any) of the stages it come
 its turn at its post, begins, and finishes after its duration. Each stage happens at most once in a run. After a stage
 with alternatives, one of them is drawn, and what hangs on the others does not follow from it.
 
-- A post has seats; stages queue for them in the order in which they became ready.
+- A post has seats, as many as its shift at the time; stages queue for them in the order in which they became ready. Work
+  that has begun goes on when a shift with fewer seats follows.
 - A bearer is up and down in turn, each for an exponential time, stationary at the start, and carries any number of
-  transmissions at once; a transmission needs its duration of up-time and resumes after an outage.
+  transmissions at once; a transmission needs its duration of up-time and resumes after an outage. It is down too while
+  one of its causes is (a common cause takes several bearers at once), and in the spans that are scripted for it.
+- A factor multiplies the durations of the stages under it, all by the same draw of mean 1: so stages are correlated.
 - All times are in seconds, all probabilities between 0 and 1.
 
 A network that is made is sound: `Network` refuses what could not be played. It says nothing of any act of an ally,
@@ -15,6 +18,7 @@ and nothing in it approves, orders or releases anything: it is a notional proces
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping
 from typing import Literal
@@ -24,6 +28,8 @@ import msgspec
 from katchi.errors import Malformed
 
 PHASES_MAX = 100
+SIGMA_MAX = 5.0
+REPEATS_MAX = 400
 STAGES_MAX = 4_096
 PROBABILITY_SLACK = 1e-9  # alternatives written in decimals may miss 1 by so much
 
@@ -86,24 +92,69 @@ class Empirical(msgspec.Struct, frozen=True, tag="empirical"):
 Duration = Constant | Exponential | Erlang | Lognormal | Uniform | Triangular | Pert | Empirical
 
 
+class Span(msgspec.Struct, frozen=True):
+    """From one time to another, seconds after the start."""
+
+    from_s: float
+    until_s: float
+
+
+class Shift(msgspec.Struct, frozen=True):
+    """From this time on a post has so many seats."""
+
+    from_s: float
+    seats: int
+
+
+class Absence(msgspec.Struct, frozen=True):
+    """For a span a post has at most so many seats, whatever its shift says."""
+
+    span: Span
+    seats: int
+
+
 class Post(msgspec.Struct, frozen=True):
     """A pool of seats; whoever sits there takes what became ready first."""
 
     name: str
-    seats: int
+    seats: int  # until the first shift
+    shifts: tuple[Shift, ...] = ()  # in order
+    repeat_s: float = 0.0  # after so long the shifts begin anew, for `REPEATS_MAX` times; 0: the last one stays
+    absences: tuple[Absence, ...] = ()
 
 
-class Bearer(msgspec.Struct, frozen=True):
-    """A way between two nodes, up and down in turn; always up where `down_mean_s` is 0."""
-
+class _Outages(msgspec.Struct, frozen=True):
     name: str
     up_mean_s: float = math.inf
     down_mean_s: float = 0.0
 
     @property
+    def has_outages(self) -> bool:
+        """Whether it is ever down by chance of its own."""
+        return self.down_mean_s != 0 and self.up_mean_s != math.inf
+
+
+class Cause(_Outages, frozen=True):
+    """What takes down every bearer that names it, up and down in turn."""
+
+
+class Bearer(_Outages, frozen=True):
+    """A way between two nodes, up and down in turn; without outages of its own where `down_mean_s` is 0."""
+
+    causes: tuple[str, ...] = ()
+    cuts: tuple[Span, ...] = ()  # scripted, in order, apart from each other
+
+    @property
     def is_always_up(self) -> bool:
-        """Whether it has no outages."""
-        return self.down_mean_s == 0 or self.up_mean_s == math.inf
+        """Whether it is never down."""
+        return not (self.has_outages or self.causes or self.cuts)
+
+
+class Factor(msgspec.Struct, frozen=True):
+    """What the stages under it have in common: lognormal of mean 1, `sigma` the standard deviation of its logarithm."""
+
+    name: str
+    sigma: float
 
 
 class Alternative(msgspec.Struct, frozen=True):
@@ -124,6 +175,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
     join: Literal["all", "any"] = "all"
     alternatives: tuple[Alternative, ...] = ()
     group: str = ""  # copies of one stage are reported together under this name
+    factor: str | None = None
 
     @property
     def reported(self) -> str:
@@ -150,6 +202,8 @@ class Network(msgspec.Struct, frozen=True, kw_only=True):
     questions: tuple[Question, ...]
     posts: tuple[Post, ...] = ()
     bearers: tuple[Bearer, ...] = ()
+    causes: tuple[Cause, ...] = ()
+    factors: tuple[Factor, ...] = ()
 
     def __post_init__(self) -> None:
         check(self)
@@ -171,6 +225,8 @@ def check(network: Network) -> None:
         ("bearers", [bearer.name for bearer in network.bearers]),
         ("stages", [stage.name for stage in network.stages]),
         ("questions", [question.name for question in network.questions]),
+        ("causes", [cause.name for cause in network.causes]),
+        ("factors", [factor.name for factor in network.factors]),
     ):
         twice = next((name for i, name in enumerate(names) if name in names[:i]), None) if len(set(names)) < len(names) else None
         if twice is not None:
@@ -178,25 +234,81 @@ def check(network: Network) -> None:
                 "'{name}' is defined twice", hint="Give one of them another name.", field=f"{kind}.{twice}", name=twice
             )
     for post in network.posts:
-        if post.seats < 1:
-            raise Malformed(
-                "post '{name}' has {seats} seats: nothing there would ever begin",
-                hint="Give it at least one seat, or leave the stage without `at`.",
-                field=f"posts.{post.name}.seats",
-                name=post.name,
-                seats=post.seats,
-            )
+        _check_post(post)
     for bearer in network.bearers:
-        if not (bearer.up_mean_s > 0 and 0 <= bearer.down_mean_s < math.inf):
+        _check_outages(bearer)
+    for cause in network.causes:
+        _check_outages(cause)
+    causes = {cause.name for cause in network.causes}
+    for bearer in network.bearers:
+        for name in bearer.causes:
+            if name not in causes:
+                raise Malformed(
+                    "bearer '{name}' has the cause '{other}', which is not defined", hint="Defined are: {known}.",
+                    field=f"bearers.{bearer.name}.causes", name=bearer.name, other=name, known=", ".join(sorted(causes)) or "-",
+                )  # fmt: skip
+    for factor in network.factors:
+        if not 0 < factor.sigma <= SIGMA_MAX:
             raise Malformed(
-                "bearer '{name}' must be up for some time on average, and down for a finite one",
-                hint='Write mean times such as up = "6 h" and down = "30 min", or leave both out if it is always up.',
-                field=f"bearers.{bearer.name}.up",
-                name=bearer.name,
-            )
+                "factor '{name}' has sigma {sigma}", hint="Write a number above 0 and up to {limit}.",
+                field=f"factors.{factor.name}.sigma", name=factor.name, sigma=factor.sigma, limit=SIGMA_MAX,
+            )  # fmt: skip
     _check_stages(network)
     _check_order(network)
     _check_questions(network)
+
+
+def _check_post(post: Post) -> None:
+    capacities = [shift.seats for shift in post.shifts]
+    if not post.shifts or post.shifts[0].from_s > 0:
+        capacities.append(post.seats)
+    if max(capacities) < 1 or min(*capacities, *(absence.seats for absence in post.absences), 0) < 0:
+        raise Malformed(
+            "post '{name}' has {seats} seats: nothing there would ever begin",
+            hint="Give it at least one seat, or leave the stage without `at`.",
+            field=f"posts.{post.name}.seats",
+            name=post.name,
+            seats=max(capacities),
+        )
+    times = [shift.from_s for shift in post.shifts]
+    if any(not 0 <= time < math.inf for time in times) or any(a >= b for a, b in itertools.pairwise(times)):
+        raise Malformed(
+            "the shifts of post '{name}' are not in order", hint="Write each with a later time than the one before.",
+            field=f"posts.{post.name}.shifts", name=post.name,
+        )  # fmt: skip
+    if post.repeat_s and not (math.isfinite(post.repeat_s) and times and post.repeat_s > times[-1] - times[0]):
+        raise Malformed(
+            "the shifts of post '{name}' cannot repeat that soon", hint="Write a time beyond the last shift, such as \"24 h\".",
+            field=f"posts.{post.name}.repeat", name=post.name,
+        )  # fmt: skip
+    for absence in post.absences:
+        _check_span(absence.span, f"posts.{post.name}")
+
+
+def _check_outages(outages: Bearer | Cause) -> None:
+    kind = "bearers" if isinstance(outages, Bearer) else "causes"
+    if not (outages.up_mean_s > 0 and 0 <= outages.down_mean_s < math.inf):
+        raise Malformed(
+            "bearer '{name}' must be up for some time on average, and down for a finite one",
+            hint='Write mean times such as up = "6 h" and down = "30 min", or leave both out if it is always up.',
+            field=f"{kind}.{outages.name}.up",
+            name=outages.name,
+        )
+    if isinstance(outages, Bearer):
+        for cut in outages.cuts:
+            _check_span(cut, f"bearers.{outages.name}")
+        if any(a.until_s >= b.from_s for a, b in itertools.pairwise(outages.cuts)):
+            raise Malformed(
+                "two outages scripted for bearer '{name}' overlap", hint="Make one of them.",
+                field=f"bearers.{outages.name}", name=outages.name,
+            )  # fmt: skip
+
+
+def _check_span(span: Span, field: str) -> None:
+    if not 0 <= span.from_s < span.until_s < math.inf:
+        raise Malformed(
+            "a span must begin at 0 or later and end after it begins", hint='Write at = "2 h", lasts = "30 min".', field=field
+        )
 
 
 def _check_stages(network: Network) -> None:
@@ -211,6 +323,7 @@ def _check_stages(network: Network) -> None:
         "at": {post.name for post in network.posts},
         "over": {bearer.name for bearer in network.bearers},
         "after": {stage.name for stage in network.stages},
+        "factor": {factor.name for factor in network.factors},
     }
     for stage in network.stages:
         place = f"stages.{stage.name}"
@@ -221,7 +334,7 @@ def _check_stages(network: Network) -> None:
                 field=f"{place}.over",
                 name=stage.name,
             )
-        named = [("at", stage.at), ("over", stage.over), *(("after", name) for name in stage.after)]
+        named = [("at", stage.at), ("over", stage.over), ("factor", stage.factor), *(("after", name) for name in stage.after)]
         named += [("then", name) for alternative in stage.alternatives for name in alternative.stages]
         for key, name in named:
             if name is not None and name not in known["after" if key == "then" else key]:

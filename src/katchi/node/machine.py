@@ -240,9 +240,10 @@ class Machine:
         self.state.desk.set(message, msgspec.structs.replace(on_desk, step=on_desk.step + 1))
         self.notices.append(Notice(Told.ESCALATED, self.own.ally, room.id, body.to_post, on_desk.precedence))
 
-    def next_wakeup(self) -> int | None:
-        """Return when time alone will cause something, microseconds UTC; None if nothing will."""
-        due = [peer.next_wakeup() for peer in self.peers.values() if peer.is_up]
+    def next_wakeup(self, *, with_pings: bool = True) -> int | None:
+        """Return when time alone will cause something, pings among it or not, microseconds UTC; None if nothing will."""
+        wakeups = [peer.next_wakeup(with_ping=with_pings) for peer in self.peers.values() if peer.is_up]
+        due = [at for at in wakeups if at is not None]
         overdue = self.state.desk.next_due()
         if overdue is not None:
             due.append(overdue)

@@ -90,6 +90,7 @@ class World:
         self.wires: list[Wire] = []
         self.frames_delivered = 0
         self.on_frame: Callable[[str, str, bytes], None] | None = None
+        self.pings_until: int | None = None  # nodes are woken to ping until then, and for other work always; None: for ever
         self.tamper: Callable[[str, str, bytes], bytes | None] | None = None  # what a wire makes of a frame; None: it vanishes
         self.on_batch: Callable[[str, Batch], None] | None = None  # one that is durable now
         self.crash_at_commit: Callable[[Station, Batch], str | None] | None = None  # "before", "after" or None
@@ -110,12 +111,19 @@ class World:
     def run(self, seconds: float) -> None:
         """Let the world go on for so long."""
         end = self.now + int(seconds * SECOND)
+        self._run(lambda: self._events[0][0] <= end)
+        self.now = end
+
+    def run_while(self, is_going_on: Callable[[], bool]) -> None:
+        """Let the world go on while that is so and anything is still to happen."""
+        self._run(is_going_on)
+
+    def _run(self, is_going_on: Callable[[], bool]) -> None:
         for wire in self.wires:
             self._connect(wire)
-        while self._events and self._events[0][0] <= end:
+        while self._events and is_going_on():
             self.now, _, event = heapq.heappop(self._events)
             event()
-        self.now = end
 
     def transcript(self) -> str:
         """Return a digest of every frame delivered and every batch kept so far, with their times."""
@@ -320,7 +328,7 @@ class World:
             self._commit(station)
 
     def _plan_wakeup(self, station: Station, machine: Machine, not_before: int = 0) -> None:
-        due = machine.next_wakeup()
+        due = machine.next_wakeup(with_pings=self.pings_until is None or self.now < self.pings_until)
         if due is None:
             return
         due = max(due - station.clock_offset_us, self.now + 1_000, not_before)

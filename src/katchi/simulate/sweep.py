@@ -1,36 +1,34 @@
 """Sweep a network: many runs from one seed, added up, on as many threads as asked for, always with the same answer.
 
-Runs are cut into chunks at fixed run numbers and the chunks' tallies are added in their order, so the same seed and number of
-runs give the same bytes on any number of threads, in any processes, on any machine (network/chance.py). Where numba is not
-installed the plain-Python interpreter does the same work with the same bytes, about a hundred times slower.
-
-The answers are notional: they tell how a network as written behaves, and nothing follows from them by itself.
+runs.py says how the runs are shared. Where numba is not installed the plain-Python interpreter does the same work with the same
+bytes, about a hundred times slower. The answers are notional: they tell how a network as written behaves, and nothing follows
+from them by itself.
 """
 
 from __future__ import annotations
 
 import math
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
-from katchi.errors import Malformed, Refused
-from katchi.network.arrays import BIN_LOWEST, BIN_MANTISSA_BITS, Arrays, Tally, added, compiled, empty_tally, groups_of
-from katchi.network.interpreter import Interpreter
+from katchi.errors import Malformed, Refused, Sentence
+from katchi.network.arrays import Tally, groups_of
 from katchi.network.model import Network
-from katchi.simulate import exact
+from katchi.simulate import exact, until
+from katchi.simulate import runs as playing
+from katchi.simulate.chain import Chain
+from katchi.simulate.curve import Curve, curve, quantile
+from katchi.simulate.interval import wilson
+from katchi.simulate.quasi import Quasi, quasi
+from katchi.simulate.runs import Part, Workers
 
-CHUNK = 1 << 16  # runs
-WILSON_Z = 1.959963984540054  # 95 %
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
 SEED_MAX = (1 << 64) - 1
+RUNS_DEFAULT = 100_000
 
 Clock = Callable[[], float]
-Sampler = Callable[[Arrays, int, int, int], Tally]
 
 
 class Estimate(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +41,7 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     mean_s: float | None  # sampled, of the runs that finished; None if none did
     mean_exact_s: float | None
     finished: float  # the share of runs that finished at all
-    without_exact: str = ""  # why there is no exact answer
+    without_exact: Sentence | None = None  # why there is no exact answer
 
 
 class Criticality(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,160 +70,146 @@ class Sweep(msgspec.Struct, frozen=True, kw_only=True):
     compile_s: float | None  # making the kernel ready, or loading it
     quantiles: Mapping[str, Mapping[str, float | None]]  # of each question: seconds; None: so many runs never finished
     critical: Critical
+    curves: Mapping[str, Curve]
+    quasi: Quasi | None
+    within: float | None  # the half-width asked for, a probability
+    reached: bool  # whether it was reached; True if none was asked for
     engine: str  # "kernel" or "interpreter"
     notional: bool = True
 
 
-def sampler() -> tuple[Sampler, str]:
-    """Return what plays runs: the compiled kernel, or the interpreter where numba is not installed."""
-    try:
-        from katchi.network import kernel
-    except ImportError:
-        return lambda arrays, seed, first, count: Interpreter(arrays).tally(seed, first, count), "interpreter"
-    return kernel.tally_of, "kernel"
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """How much to play.
 
+    Raises:
+        Malformed: no runs, no threads, or a seed out of range.
+    """
 
-def chunks(first: int, count: int) -> Iterator[tuple[int, int]]:
-    """Yield (first run, how many) cut at multiples of CHUNK, so that the cuts depend on the run numbers alone."""
-    at, end = first, first + count
-    while at < end:
-        upto = min((at // CHUNK + 1) * CHUNK, end)
-        yield at, upto - at
-        at = upto
+    runs: int = RUNS_DEFAULT  # with `within`: at most so many
+    seed: int = 1
+    threads: int = 1  # the answer is the same for any number
+    within: float | None = None  # play until the half-width of every probability is no more than this
+    quasi: int = 0  # points of each replicate of quasi-Monte Carlo beside; 0: none
+    with_exact: bool = True  # solve exactly beside the sample where that is possible
 
-
-def tally(arrays: Arrays, seed: int, runs: int, *, threads: int = 1, progress: Callable[[int], None] | None = None) -> Tally:
-    """Play runs 0 to `runs - 1` of `seed` and add them up; `progress` is told how many are done."""
-    sample, _ = sampler()
-    total, done = empty_tally(arrays), 0
-    for part in _in_order(sample, arrays, seed, runs, threads):
-        total = added([total, part], arrays)
-        done += int(part.runs[0])
-        if progress is not None:
-            progress(done)
-    return total
-
-
-def _in_order(sample: Sampler, arrays: Arrays, seed: int, runs: int, threads: int) -> Iterator[Tally]:
-    """Yield the tallies of the chunks in their order; a few are in work ahead, so memory stays flat."""
-    if threads == 1:
-        for first, count in chunks(0, runs):
-            yield sample(arrays, seed, first, count)
-        return
-    pool = ThreadPoolExecutor(threads)
-    ahead: deque[Future[Tally]] = deque()
-    try:
-        for first, count in chunks(0, runs):
-            ahead.append(pool.submit(sample, arrays, seed, first, count))
-            if len(ahead) > 2 * threads:
-                yield ahead.popleft().result()
-        while ahead:
-            yield ahead.popleft().result()
-    finally:
-        pool.shutdown(cancel_futures=True)
+    def __post_init__(self) -> None:
+        if self.runs < 1 or self.threads < 1 or not 0 <= self.seed <= SEED_MAX:
+            raise Malformed(
+                "runs and threads are at least 1, and a seed is between 0 and {limit}",
+                hint="Example: --runs 100000 --seed 7", limit=SEED_MAX,
+            )  # fmt: skip
+        if self.within is not None:
+            until.checked(self.within)
 
 
 def sweep(
     network: Network,
+    asked: Asked,
     *,
-    runs: int,
-    seed: int,
-    threads: int = 1,
+    workers: Workers | None = None,
+    part: Part | None = None,
     clock: Clock | None = None,
-    progress: Callable[[int], None] | None = None,
-    with_exact: bool = True,
+    progress: Callable[[Part], None] | None = None,
 ) -> Sweep:
-    """Answer every question of a network from `runs` runs of `seed`.
+    """Answer every question of a network from many runs of one seed.
 
     Args:
         network: what is played.
-        runs: how many runs, > 0.
-        seed: 0 to 2^64 - 1.
-        threads: how many share the work; the answer is the same for any number.
+        asked: how much.
+        workers: processes or a cluster to play on; `asked.threads` threads of this process if None.
+        part: what was played before of the same network and seed.
         clock: seconds, for the two figures of speed; without it they are None.
-        progress: told how many runs are done, now and then.
-        with_exact: solve exactly beside the sample where that is possible.
+        progress: told what is added up, now and then: it can be kept.
     Raises:
-        Malformed: no runs, no threads, or a seed out of range.
+        Malformed: the part is of another network or seed.
     """
-    if runs < 1 or threads < 1 or not 0 <= seed <= SEED_MAX:
-        raise Malformed(
-            "runs and threads are at least 1, and a seed is between 0 and {limit}", hint="Example: --runs 100000 --seed 7",
-            limit=SEED_MAX,
-        )  # fmt: skip
     now = clock or (lambda: 0.0)
-    begun = now()
-    sample, engine = sampler()
-    arrays = compiled(network)
-    sample(arrays, seed, 0, 0)
-    ready = now()
-    total = tally(arrays, seed, runs, threads=threads, progress=progress)
-    sampled = now()
-    return Sweep(
-        questions={
-            question.name: _estimate(network, total, i, with_exact=with_exact) for i, question in enumerate(network.questions)
-        },
-        runs=runs,
-        seed=seed,
-        runs_per_s=runs / (sampled - ready) if sampled > ready else None,
-        compile_s=ready - begun if clock else None,
-        quantiles={
-            question.name: {f"{p:g}": quantile(total.bins[i], runs, p) for p in QUANTILES}
-            for i, question in enumerate(network.questions)
-        },
-        critical=_critical(network, total),
-        engine=engine,
+    playing.sampler()  # imported, not yet compiled
+    begun_at = now()
+    part = part or playing.begun(network, asked.seed)
+    if (part.network, part.seed) != (playing.digest_of(network), asked.seed):
+        raise Malformed(
+            "this part was kept of another scenario or seed", hint="Name another file, or remove it to begin anew.",
+        )  # fmt: skip
+    playing.played(network, asked.seed, 0, 0)
+    ready_at, before = now(), part.done
+    part = _gathered(part, network, asked, workers, progress or (lambda _: None))
+    sampled_s = now() - ready_at
+    found = answered(network, part, asked)
+    return msgspec.structs.replace(
+        found,
+        runs_per_s=(part.done - before) / sampled_s if sampled_s > 0 else None,
+        compile_s=ready_at - begun_at if clock else None,
     )
 
 
-def wilson(hits: int, runs: int, z: float = WILSON_Z) -> tuple[float, float]:
-    """Return the interval of a share, 95 % unless told.
+def _gathered(part: Part, network: Network, asked: Asked, workers: Workers | None, progress: Callable[[Part], None]) -> Part:
+    looks = until.looks(asked.runs) if asked.within is not None else iter((asked.runs,))
+    with ThreadPoolExecutor(asked.threads) as threads:
+        shared_by = workers or (threads if asked.threads > 1 else None)
+        for upto in looks:
+            for reached in playing.go_on(part, network, upto, shared_by, ahead=3 * asked.threads):
+                part = reached
+                progress(part)
+            if asked.within is not None and not until.goes_on(part.tally, asked.within):
+                break
+    return part
 
-    Source:
-        Wilson (1927), JASA 22(158), 209-212.
+
+def answered(network: Network, part: Part, asked: Asked) -> Sweep:
+    """Return what the runs of a part tell, however few.
+
+    Raises:
+        Malformed: there are none.
     """
-    share, z2 = hits / runs, z * z
-    middle = (share + z2 / (2 * runs)) / (1 + z2 / runs)
-    half = z / (1 + z2 / runs) * math.sqrt(share * (1 - share) / runs + z2 / (4 * runs * runs))
-    return (0.0 if hits == 0 else max(middle - half, 0.0)), (1.0 if hits == runs else min(middle + half, 1.0))
+    if part.done < 1:
+        raise Malformed("no run was played", hint="Example: --runs 100000 --seed 7")
+    total, chains = part.tally, [_chain(network, question.stage, asked) for question in network.questions]
+    bins = dict(zip((question.name for question in network.questions), total.bins, strict=True))
+    within = asked.within
+    return Sweep(
+        questions={question.name: _estimate(network, total, i, chains[i]) for i, question in enumerate(network.questions)},
+        runs=part.done,
+        seed=part.seed,
+        runs_per_s=None,
+        compile_s=None,
+        quantiles={name: {f"{p:g}": quantile(own, part.done, p) for p in QUANTILES} for name, own in bins.items()},
+        critical=_critical(network, total),
+        curves={
+            question.name: curve(bins[question.name], part.done, question.by_s, chain if isinstance(chain, Chain) else None)
+            for question, chain in zip(network.questions, chains, strict=True)
+        },
+        quasi=quasi(network, points=asked.quasi, seed=part.seed) if asked.quasi else None,
+        within=within,
+        reached=within is None or not until.goes_on(total, within),
+        engine=playing.sampler()[1],
+    )
 
 
-def quantile(bins: NDArray[np.int64], runs: int, p: float) -> float | None:
-    """Return the time by which a share `p` of the runs had finished, straight within its bin; None if fewer ever did."""
-    upto = np.cumsum(bins)
-    wanted = p * runs
-    if upto[-1] < wanted:
+def _chain(network: Network, stage: str, asked: Asked) -> Chain | Sentence | None:
+    """Return the exact law of a stage's finish, or why there is none; None if nobody asked."""
+    if not asked.with_exact:
         return None
-    found = int(np.searchsorted(upto, wanted))
-    before = int(upto[found] - bins[found])
-    low, high = bin_start_s(found), bin_start_s(found + 1)
-    return low + (high - low) * ((wanted - before) / int(bins[found]) if bins[found] else 0.0)
+    try:
+        return exact.chain_of(network, stage)
+    except Refused as refusal:
+        return Sentence.of(refusal)
 
 
-def bin_start_s(number: int) -> float:
-    """Return the time at which a bin of `Tally.bins` begins."""
-    octave, within = divmod(number, 1 << BIN_MANTISSA_BITS)
-    return math.ldexp(1.0 + within / (1 << BIN_MANTISSA_BITS), octave + BIN_LOWEST) if number else 0.0
-
-
-def _estimate(network: Network, total: Tally, i: int, *, with_exact: bool) -> Estimate:
+def _estimate(network: Network, total: Tally, i: int, chain: Chain | Sentence | None) -> Estimate:
     question = network.questions[i]
     runs, hits, finished = int(total.runs[0]), int(total.hits[i]), int(total.finished[i])
-    solved, why = None, ""
-    if with_exact:
-        try:
-            solved = exact.answer(network, question.name)
-        except Refused as refusal:
-            why = str(refusal)
+    solved = chain if isinstance(chain, Chain) else None
+    mean_s = solved.mean_s() if solved else math.inf
     return Estimate(
         probability=hits / runs,
         interval=wilson(hits, runs),
-        exact=solved.probability if solved else None,
+        exact=solved.probability_by(question.by_s) if solved else None,
         by_s=question.by_s,
         mean_s=float(total.total[i]) / finished if finished else None,
-        mean_exact_s=solved.mean_s if solved and math.isfinite(solved.mean_s) else None,
+        mean_exact_s=mean_s if math.isfinite(mean_s) else None,
         finished=finished / runs,
-        without_exact=why,
+        without_exact=chain if isinstance(chain, Sentence) else None,
     )
 
 

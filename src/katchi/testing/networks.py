@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from random import Random
 
 from katchi.network.model import (
+    Absence,
     Alternative,
     Bearer,
+    Cause,
     Constant,
     Duration,
     Empirical,
     Erlang,
     Exponential,
+    Factor,
     Lognormal,
     Network,
     Pert,
     Post,
     Question,
+    Shift,
+    Span,
     Stage,
     Triangular,
     Uniform,
@@ -88,11 +94,13 @@ def random_duration(chance: Random) -> Duration:
 def random_network(seed: int, *, markov: bool = False) -> Network:
     """A sound network of everything there is; `markov`: of exponential, Erlang and no time only."""
     chance = Random(seed)  # noqa: S311  # no secret is drawn from it
-    posts = tuple(Post(f"post{i}", chance.randint(1, 3)) for i in range(chance.randint(1, 3)))
-    bearers = tuple(
-        Bearer(f"way{i}", chance.uniform(50, 9_000), chance.uniform(50, 4_000)) if chance.random() < 0.7 else Bearer(f"way{i}")
-        for i in range(chance.randint(1, 2))
+    posts = tuple(
+        Post(f"post{i}", chance.randint(1, 3)) if markov or chance.random() < 0.5 else _random_shifts(chance, f"post{i}")
+        for i in range(chance.randint(1, 3))
     )
+    causes = tuple(Cause(f"cause{i}", chance.uniform(500, 9_000), chance.uniform(50, 2_000)) for i in range(chance.randint(0, 2)))
+    bearers = tuple(_random_bearer(chance, f"way{i}", () if markov else causes) for i in range(chance.randint(1, 2)))
+    factors = () if markov else tuple(Factor(f"factor{i}", chance.uniform(0.1, 1.0)) for i in range(chance.randint(0, 2)))
     stages: list[Stage] = []
     for i in range(chance.randint(3, 5 if markov else 16)):
         earlier = [stage.name for stage in stages]
@@ -112,6 +120,7 @@ def random_network(seed: int, *, markov: bool = False) -> Network:
                 over=chance.choice(bearers).name if 0.4 <= where < 0.7 else None,
                 after=after,
                 join=chance.choice(["all", "any"]),
+                factor=chance.choice([None, *(factor.name for factor in factors)]),
             )
         )
     ways = chance.randint(1, 3)
@@ -132,4 +141,28 @@ def random_network(seed: int, *, markov: bool = False) -> Network:
         name="end", duration=Constant(0.0), join="any", after=tuple(branch.name for branch in branches[: max(1, ways - 1)])
     )
     asked = (Question("end", "end", 4 * H), Question("early", stages[0].name, 1 * H))
-    return Network(stages=(*stages, chooser, *branches, end), posts=posts, bearers=bearers, questions=asked)
+    return Network(
+        stages=(*stages, chooser, *branches, end),
+        posts=posts,
+        bearers=bearers,
+        causes=causes,
+        factors=factors,
+        questions=asked,
+    )
+
+
+def _random_shifts(chance: Random, name: str) -> Post:
+    """A post with shifts, some that repeat, and absences."""
+    times = sorted(chance.sample(range(0, 9_000, 100), chance.randint(1, 3)))
+    shifts = tuple(Shift(float(at), chance.randint(i == 0, 3)) for i, at in enumerate(times))
+    from_s = chance.uniform(0, 5_000)
+    absence = Absence(Span(from_s, from_s + chance.uniform(1, 3_000)), chance.randint(0, 1))
+    return Post(name, chance.randint(1, 2), shifts, chance.choice([0.0, 9_000.0]), (absence,) if chance.random() < 0.5 else ())
+
+
+def _random_bearer(chance: Random, name: str, causes: tuple[Cause, ...]) -> Bearer:
+    """A bearer with or without outages of its own, by a common cause, and scripted."""
+    up, down = (chance.uniform(50, 9_000), chance.uniform(50, 4_000)) if chance.random() < 0.7 else (math.inf, 0.0)
+    times = sorted(chance.uniform(0, 9_000) for _ in range(2 * chance.randint(0, 2)))
+    cuts = tuple(Span(*pair) for pair in zip(times[::2], times[1::2], strict=True)) if causes else ()
+    return Bearer(name, up, down, tuple(cause.name for cause in causes if chance.random() < 0.5), cuts)

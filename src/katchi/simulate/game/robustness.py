@@ -33,6 +33,7 @@ class Knob(NamedTuple):
     of: int  # player, or chance move
     what: int  # outcome, or branch
     name: str
+    also: tuple[int, ...] = ()  # chance moves that are turned with it
 
     def value(self, game: Game) -> Fraction:
         """Return what it is in a game."""
@@ -42,7 +43,11 @@ class Knob(NamedTuple):
 
     def turned(self, game: Game, value: Fraction) -> Game:
         """Return the game in which it is `value`."""
-        return game.with_payoff(self.of, self.what, value) if self.is_payoff else game.with_probability(self.of, self.what, value)
+        if self.is_payoff:
+            return game.with_payoff(self.of, self.what, value)
+        for move in (self.of, *self.also):
+            game = game.with_probability(move, self.what, value)
+        return game
 
 
 class Range(NamedTuple):
@@ -56,6 +61,8 @@ class Range(NamedTuple):
 def knob(game: Game, text: str) -> Knob:
     """Return what `PLAYER:OUTCOME` or `chance:MOVE:BRANCH` names, each by its label or its number.
 
+    Chance moves that are alike in label, branches and probabilities are one move at several points: they turn together.
+
     Raises:
         Malformed: it has no such form.
         NotFound: the game has no such player, outcome, move or branch.
@@ -68,9 +75,12 @@ def knob(game: Game, text: str) -> Knob:
     if first == "chance" and "chance" not in game.players:
         move_name, _, branch_name = rest.partition(":")
         moves = game.chance_moves
-        move = _named(move_name, [m.label for m in moves], [m.number for m in moves], text)
-        branch = _named(branch_name, list(moves[move].actions), list(range(1, len(moves[move].actions) + 1)), text)
-        return Knob(False, move, branch, text)
+        alike = [i for i, m in enumerate(moves) if m.label == move_name]
+        if not move_name or len({(moves[i].actions, moves[i].probabilities) for i in alike}) != 1:
+            alike = [_named(move_name, [m.label for m in moves], [m.number for m in moves], text)]
+        actions = moves[alike[0]].actions
+        branch = _named(branch_name, list(actions), list(range(1, len(actions) + 1)), text)
+        return Knob(False, alike[0], branch, text, tuple(alike[1:]))
     player = _named(first, distinct(game.players), list(range(1, len(game.players) + 1)), text)
     outcomes = game.outcomes
     return Knob(True, player, _named(rest, [o.label for o in outcomes], [o.number for o in outcomes], text), text)
