@@ -108,6 +108,10 @@ def desk(tmp_path_factory) -> Desk:
     files.mkdir()
     (files / "text").write_text("neither an invitation nor an export")
     (files / "pennies.nfg").write_text('NFG 1 R "pennies" { "one" "two" } { 2 2 } 1 -1 -1 1 -1 1 1 -1\n')
+    (files / "measured.csv").write_text("stage,seconds\nstudy,2710\nstudy,1985\n")
+    table = "t_local,tz,kind,from,to,statement,source\n2026-03-02 09:00,UTC,notify,azure,birch,an invented event,log\n"
+    (files / "chronicle").mkdir()
+    (files / "chronicle" / "chronicle.csv").write_text(table + "2026-03-02 09:10,UTC,reply,birch,azure,noted,log\n")
     with (files / "large").open("wb") as large:
         large.truncate(PAPER_SIZE_MAX + 1)
     assert as_process("node", "invite", base / "washington", "--out", files / "USA.invitation").status == 0
@@ -139,6 +143,11 @@ ALONE = {  # good input for commands that need no ally; {} are filled from the d
     "faults run": "faults run --seeds 1 --processes 1",
     "game solve": "game solve {game}",
     "scenario check": "scenario check {scenario}",
+    "scenario schema": "scenario schema",
+    "scenario from-timeline": "scenario from-timeline {files}/chronicle/chronicle.csv",
+    "scenario fit": "scenario fit {scenario} --from {files}",
+    "improve": "improve {scenario} --runs 2000 --seed 7",
+    "sensitivity": "sensitivity {scenario} --samples 16 --seed 7",
     "sweep": "sweep {scenario} --runs 2000 --seed 7",
 }
 WITH_AN_ALLY = {  # run by the demo, and by the story of two nodes, below
@@ -166,7 +175,7 @@ def test_good_input_is_answered_on_stdout_and_with_json_in_one_json_value(katchi
     with Office(desk.node) as office:
         (own,) = office.submit(rules.Open(subject="for this test"))
     fields = {"node": desk.node, "id": desk.consultation, "own": own.digest.hex(), "new": tmp_path}
-    fields |= {"game": desk.files / "pennies.nfg", "scenario": SCENARIO}
+    fields |= {"game": desk.files / "pennies.nfg", "scenario": SCENARIO, "files": desk.files}
     line = ALONE[command].format(**fields).split()
     told = katchi(*line, "--json")
     assert (told.status, told.err) == (0, "") if command != "faults run" else told.status == 0

@@ -107,22 +107,14 @@ class _Drawing:
         stages, found = self.groups[name], self.critical.get(name)
         worst = max(self.critical.items(), key=lambda item: item[1].time)[0] if self.critical else ""
         is_worst = name == worst and found is not None and found.time > 0
-        inject = self._injected(name)
-        called = self.names.stage(name) if inject is None else self.spoken.given(inject.about, name)
+        inject = self.names.injected(name)
+        called = self.names.stage(name)
         mark = f"{MARK} " if is_worst else f"{INJECT} " if inject else ""
         return Drawn(
             name=name, stage=stages[0], copies=len(stages), title=broken(mark + called, BOX - 2 * PAD - 4, TEXT, 3),
             notes=[(shortened(said, BOX - 2 * PAD, SMALL), tone) for said, tone in self._said(name, inject)],
             lane=lanes.get(self._ally(name), 0), share=found.time if found else 0.0, is_worst=is_worst,
         )  # fmt: skip
-
-    def _injected(self, name: str) -> Inject | None:
-        """Return the inject that a stage stands for, if it does: one that nobody wrote as a stage."""
-        if name in self.scenario.parts:
-            return None
-        return next(
-            (one for one in self.scenario.injects if name in (one.name, f"inject.{one.name}", f"inject-{one.name}")), None
-        )
 
     def _said(self, name: str, inject: Inject | None) -> Iterator[tuple[str, str]]:
         """Yield the lines under a stage's title."""
@@ -202,7 +194,7 @@ class _Drawing:
         ])  # fmt: skip
 
     def _stage(self, box: Drawn, x: float, y: float) -> Markup:
-        stage, is_inject = box.stage, self._injected(box.name) is not None
+        stage, is_inject = box.stage, self.names.injected(box.name) is not None
         edge = {"stroke": INK if box.is_worst else STRONG, "stroke_width": "2.5" if box.is_worst else "1"}
         rounded = ROUND if stage.over is not None else 2.0
         frame = {"width": BOX, "height": box.height, "rx": rounded}
@@ -284,7 +276,7 @@ class _Drawing:
         _ = self.spoken.translate
         said = []
         for name in boxes:
-            notes = ", ".join(note for note, _tone in self._said(name, self._injected(name)))
+            notes = ", ".join(note for note, _tone in self._said(name, self.names.injected(name)))
             earlier = ", ".join(self.names.stage(one) for one in self.before[name])
             whole = f"{self.names.stage(name)} ({notes})"
             said.append(_("{stage} after {earlier}").format(stage=whole, earlier=earlier) if earlier else whole)

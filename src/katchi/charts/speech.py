@@ -7,7 +7,7 @@ from functools import cache
 
 from katchi.charts.lettering import clean
 from katchi.errors import Sentence
-from katchi.exercise.scenario import Scenario, Text
+from katchi.exercise.scenario import Inject, Scenario, Text
 from katchi.language import Language, translator
 from katchi.network.model import Constant, Duration, Empirical, Erlang, Exponential, Lognormal, Pert, Triangular, Uniform
 from katchi.vocabulary import WORDS
@@ -126,9 +126,15 @@ class Names:
         self._scenario, self._speech = scenario, speech(language)
 
     def stage(self, name: str) -> str:
-        """Return the title of a stage as written (before copies)."""
-        part = self._scenario.parts.get(name)
+        """Return the title of a stage as written (before copies), or what is told by the inject that it stands for."""
+        part, inject = self._scenario.parts.get(name), self.injected(name)
+        if part is None and inject is not None:
+            return self._speech.given(inject.about, inject.name)
         return self._speech.given(part.title, name) if part else clean(name)
+
+    def injected(self, name: str) -> Inject | None:
+        """Return the inject that a stage stands for, if it does."""
+        return next((one for one in self._scenario.injects if one.stage == name), None)
 
     def of(self, kind: str, name: str) -> str:
         """Return the title of one of the "posts", "bearers" or "questions"."""

@@ -53,6 +53,11 @@ class Inject(msgspec.Struct, frozen=True, kw_only=True):
     seats: int = 0
     span: Span | None = None
 
+    @property
+    def stage(self) -> str:
+        """The stage that stands for it in the network, where it begins others: nobody wrote it as one."""
+        return f"inject.{self.name}"
+
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """One change that could be made, and the network with it."""

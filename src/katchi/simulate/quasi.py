@@ -16,8 +16,6 @@ from typing import Any
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
-from scipy.stats import qmc
 
 from katchi.errors import Refused
 from katchi.network.arrays import Arrays, compiled
@@ -37,7 +35,7 @@ from katchi.network.model import (
 REPLICATES = 32
 TURNS = 4  # numbers of each switch that are points: its state at the start and the first turns
 HALF_STEP = 2.0**-31  # Sobol points are multiples of 2^-30; no number may be 0
-DIMENSIONS_MAX = qmc.Sobol.MAXDIM
+DIMENSIONS_MAX = 21_201  # of SciPy's direction numbers
 
 Floats = NDArray[np.float64]
 
@@ -111,6 +109,8 @@ def _replicate(
     network: Network, arrays: Arrays, last: list[Stage | None], points: int, seed: int, number: int
 ) -> tuple[list[float], list[float]]:
     """Return each question's share and mean time (inf if some run never finished)."""
+    from scipy.stats import qmc  # half a second to import: only where it is used
+
     sequence = qmc.Sobol(
         int(arrays.sizes[0]) + TURNS * len(arrays.stream), scramble=True, rng=np.random.default_rng([seed, number])
     )
@@ -149,6 +149,8 @@ def _last(network: Network, name: str) -> Stage | None:
 
 
 def _law(duration: Duration) -> Any:
+    from scipy import stats
+
     match duration:
         case Exponential(mean):
             return _Exponential(mean)
@@ -182,6 +184,8 @@ class _Exponential:
 
 
 def _interval(values: Floats) -> tuple[float, float]:
+    from scipy import stats
+
     half = float(stats.t.ppf(0.975, len(values) - 1)) * float(values.std(ddof=1)) / math.sqrt(len(values))
     return float(values.mean()) - half, float(values.mean()) + half
 

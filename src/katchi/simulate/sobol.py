@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import sobol_indices, uniform
 
 Floats = NDArray[np.float64]
 RESAMPLES = 500
@@ -40,6 +39,8 @@ def shares(function: Callable[[Floats], Floats], inputs: int, samples: int, seed
         samples: a power of 2.
         seed: of the sequence's scrambling and of the resamples.
     """
+    from scipy.stats import sobol_indices, uniform  # half a second to import: only where it is used
+
     seen: list[Floats] = []
 
     def noted(points: Floats) -> Floats:

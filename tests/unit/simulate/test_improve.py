@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import msgspec
 import numpy as np
@@ -94,9 +95,7 @@ def test_any_number_of_threads_gives_the_same_bytes(threads):
 def test_the_interpreter_gives_the_same_answer_where_numba_is_missing(monkeypatch):
     found = improve(R, CHANGES[:1], seed=7, runs=600)
     monkeypatch.setattr(pairing, "player", lambda: (pairing.interpreted, "interpreter"))
-    from katchi.simulate import improve as module
-
-    monkeypatch.setattr(module, "player", pairing.player)
+    monkeypatch.setattr(sys.modules["katchi.simulate.improve"], "player", pairing.player)
     slow = improve(R, CHANGES[:1], seed=7, runs=600)
     assert slow.engine == "interpreter"
     assert replace(slow, engine="kernel") == found
@@ -123,9 +122,7 @@ def test_progress_is_told_in_order_and_memory_does_not_grow(monkeypatch):
         asked.append(count)
         return times_of(arrays, seed, first, count)
 
-    from katchi.simulate import improve as module
-
-    monkeypatch.setattr(module, "player", lambda: (watched, "kernel"))
+    monkeypatch.setattr(sys.modules["katchi.simulate.improve"], "player", lambda: (watched, "kernel"))
     improve(R, CHANGES[:1], seed=7, runs=3 * pairing.PIECE + 1, progress=lambda done, of: told.append((done, of)), threads=2)
     total = 3 * pairing.PIECE + 1
     assert told == [(pairing.PIECE, total), (2 * pairing.PIECE, total), (3 * pairing.PIECE, total), (total, total)]

@@ -55,12 +55,8 @@ def network_of(tree: Mapping[str, Any]) -> Network:
     begun_by: dict[str, list[str]] = defaultdict(list)
     for inject in injects:
         for stage in inject.stages:
-            begun_by[stage].append(f"inject.{inject.name}")
-    begins = [
-        Stage(name=f"inject.{inject.name}", group=f"inject.{inject.name}", duration=Constant(inject.at_s))
-        for inject in injects
-        if inject.stages
-    ]
+            begun_by[stage].append(inject.stage)
+    begins = [Stage(name=inject.stage, group=inject.stage, duration=Constant(inject.at_s)) for inject in injects if inject.stages]
     return Network(
         stages=(*begins, *(one for name in stages.tables for one in stages_of(name, stages, under.get(name), begun_by[name]))),
         questions=tuple(questions_of(tree, stages)),
