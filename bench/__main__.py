@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from bench import api, first, games, link, pages, sampling, sizes, streams, views
+from bench import accuracy, api, first, games, link, pages, sampling, sizes, streams, views
 from bench.rows import write
 
 SUITES = {
@@ -20,11 +20,12 @@ SUITES = {
     "api": api.rows,
     "games": games.rows,
     "sampling": sampling.rows,
+    "accuracy": accuracy.rows,
     "sustained": link.sustained_rows,
     "views-million": views.million_rows,
     "pages-million": pages.million_rows,
 }
-DEFAULT = ("link", "sizes", "views", "pages", "streams", "first", "games", "sampling")
+DEFAULT = ("link", "sizes", "views", "pages", "streams", "first", "games", "sampling", "accuracy")
 
 
 def main() -> None:

@@ -22,6 +22,7 @@ class Row(msgspec.Struct, kw_only=True):
 
 def row(name: str, value: float, unit: str, beside: str | None = None, beside_value: float | None = None) -> Row:
     """Return a row, its ratio computed."""
+    value = float(value)  # NumPy's are no JSON
     ratio = round(value / beside_value, 3) if beside_value else None
     rounded = round(beside_value, 3) if beside_value is not None else None
     return Row(name=name, value=round(value, 3), unit=unit, beside=beside, beside_value=rounded, ratio=ratio)
