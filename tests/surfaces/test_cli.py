@@ -434,8 +434,12 @@ def test_the_demo_answers_with_one_json_object_and_tells_its_steps_in_korean_bes
         "records_equal": True,
         "audit": "ok",
     }
+    assert set(told.json) == {
+        "outcome", "entries", "cut_s", "lost", "crossed", "papers", "records_equal", "flipped", "audit"
+    }  # fmt: skip
     steps = told.err.splitlines()
     assert len(steps) > 15 and all(map(HANGUL.search, steps))
+    assert "6시간" in steps[-1] and "83.2%" in steps[-1] and "+11." in steps[-1]  # what the reference scenario says of it
 
 
 class Nodes:

@@ -58,13 +58,13 @@ def demo(
     teller = _Quiet() if json else _Console(names)
 
     def close(outcome: Outcome) -> None:
-        forecast = forecasting.found(LANGUAGE)
         if json:
-            say_json({**msgspec.to_builtins(outcome), "forecast": msgspec.to_builtins(forecast)})
+            say_json(msgspec.to_builtins(outcome))
         else:
             teller.close(outcome)
-            if forecast is not None:
-                say(_forecast_said(forecast))
+        forecast = forecasting.found(LANGUAGE)
+        if forecast is not None:
+            (tell if json else say)(_forecast_said(forecast))
         sys.stdout.flush()
 
     try:
