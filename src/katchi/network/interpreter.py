@@ -273,8 +273,13 @@ class Run:
     @property
     def _shift_at(self) -> float:
         """When the next change of seats is that may matter."""
-        matters = self.shift < len(self.flat.shift_at) and (self.due or any(self.queues))
+        matters = self.shift < len(self.flat.shift_at) and self.goes_on
         return float(self.flat.shift_at[self.shift]) if matters else math.inf
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether anything is still to begin or to finish."""
+        return bool(self.due) or any(self.queues)
 
     def step(self) -> None:
         """Let the next event happen."""

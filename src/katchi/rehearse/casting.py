@@ -30,6 +30,7 @@ class Role(NamedTuple):
     name: str  # of the stage as the file writes it
     copy: int  # 1, 2, ... of those alike; 0: there is one
     is_whole: bool  # false for an attempt and a pause of a stage with retries
+    is_told: bool  # false for what an inject is in the network
     title: Text
     allies: tuple[str, ...]  # who does it; none: nobody in particular
     post: str | None  # of theirs, where its name can be a post's
@@ -103,7 +104,7 @@ def _check_allies(allies: Sequence[str]) -> None:
 def _role(scenario: Scenario, stage: Stage) -> Role:
     part = scenario.parts.get(stage.reported)
     if part is None:  # an inject's own stage
-        return Role(stage.reported, 0, True, Text(), (), None, "", "")
+        return Role(stage.reported, 0, True, False, Text(), (), None, "", "")
     is_whole = not _INSIDE.search(stage.name)
     attempts = [one for one in scenario.network.stages if one.reported == stage.reported]
     bearer = next((one.over for one in attempts if one.over), None) or ""
@@ -125,4 +126,4 @@ def _role(scenario: Scenario, stage: Stage) -> Role:
             hint='Write by = "{ally}" there.', name=stage.reported, ally=scenario.allies[0],
         )  # fmt: skip
     post = place if place and _POST.fullmatch(place) else None
-    return Role(stage.reported, copy, is_whole, part.title, allies, post, act, bearer)
+    return Role(stage.reported, copy, is_whole, True, part.title, allies, post, act, bearer)

@@ -51,9 +51,9 @@ class Officers(Run):
         self._plan()
 
     @property
-    def is_done(self) -> bool:
-        """Whether nothing is to happen any more."""
-        return self.next_at == math.inf and self.letters.is_settled
+    def goes_on(self) -> bool:
+        """Whether anything is still to begin, to finish, to be written or to arrive."""
+        return super().goes_on or not self.letters.is_settled
 
     def _plan(self) -> None:
         if self.next_at == math.inf:
@@ -76,10 +76,7 @@ class Officers(Run):
 
     def _come(self, stage: int, cause: int) -> None:
         """Something that `stage` waited for has arrived just now."""
-        now = self.watch.now_s
-        while self.shift < len(self.flat.shift_at) and self.flat.shift_at[self.shift] <= now:
-            self.change_seats()
-        self.come(stage, now, cause)
+        self.come(stage, self.watch.now_s, cause)
         self._plan()
 
     # What happens in the process.
@@ -106,7 +103,7 @@ class Officers(Run):
         role, spent = self.cast.roles[stage], self._spent(stage, now)
         self.release(stage, now)
         if not role.act:
-            if role.is_whole:
+            if role.is_whole and role.is_told:
                 self.watch.note(spent)
             elif self.flat.choice[stage] != NONE and self.draws.branch(stage) > 0:
                 self.watch.note(Step(at_s=0, what="failed", ally=spent.ally, stage=role.name, copy=role.copy))

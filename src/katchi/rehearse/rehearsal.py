@@ -90,12 +90,12 @@ class Stage:
         draws = self.interpreter.draws(seed, run)
         letters = Letters(world, self._script(), watch)
         officers = Officers(draws, network, self.cast, world, letters, watch)
-        Outages(world, draws, network, watch).begin()
         for inject in self.scenario.injects:
             world.at(STARTS_AT + math.ceil(inject.at_s * SECOND), lambda name=inject.name: watch.note(_inject(name)))  # type: ignore[misc]
+        Outages(world, draws, network, watch).begin()
         watch.note(Step(at_s=0, what="start"))
         officers.begin_all()
-        world.run_while(lambda: not officers.is_done)
+        world.run_while(lambda: officers.goes_on)
         return self._told(seed, run, world, officers, watch)
 
     def _script(self) -> Script:
