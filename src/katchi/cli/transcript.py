@@ -184,7 +184,7 @@ class Transcript:
         yield "  " + _("acts written: {written}; refused by a node: {refused}").format(written=written, refused=rehearsal.refused)
         yield "  " + (_("records: equal on every node") if rehearsal.equal else _("records: NOT equal"))
         yield ""
-        yield _("Notional: it approves, orders and releases nothing.")
+        yield _("All of it is notional.")
 
     def _verdict(self, verdict: Verdict) -> str:
         _ = self._

@@ -65,7 +65,7 @@ class Founded(NamedTuple):
     def world(self, seed: int) -> World:
         """Return a world in which these nodes run from copies of their stores, linked, at the start of a rehearsal."""
         world = World(seed, STARTS_AT - int(LINKED_IN_S * SECOND))
-        world.pings_until = 0  # hours of pings would show nothing
+        world.pings_until = 0  # hours of pings would show nothing; `ping_for` where something happens
         for ally, store in self.stores.items():
             world.add(_station(world, self.parties[ally], self.ports, self.ports.copy_of(store)))
         world.run(LINKED_IN_S)

@@ -20,7 +20,7 @@ from katchi.node.commands import MarkRead, NodeCommand
 from katchi.node.machine import Machine
 from katchi.rehearse.casting import Role
 from katchi.rehearse.watching import Step, Watch
-from katchi.rehearse.world import World
+from katchi.rehearse.world import REPAIRED_IN_S, World
 from katchi.vocabulary import Kind
 
 Then = Callable[["Letter | None"], None]
@@ -92,6 +92,7 @@ class Letters:
             self.watch.note(msgspec.structs.replace(spent, what="waits", ally=ally, of=missing))
             return
         commands = self._commands(ally, role)
+        self.world.ping_for(REPAIRED_IN_S)
         answers = self.world.submit(ally, *commands)
         kinds, letter = [], None
         for command, answer in zip(commands, answers, strict=True):
@@ -105,6 +106,8 @@ class Letters:
                 letter = self._wrote(Letter(answer.digest, ally, role), kind, command)
         if kinds:
             self.watch.note(msgspec.structs.replace(spent, what="wrote", ally=ally, kinds=tuple(kinds)))
+        elif not commands:
+            self.watch.note(msgspec.structs.replace(spent, ally=ally))
         then(letter)
 
     def _wrote(self, letter: Letter, kind: Kind, command: NodeCommand) -> Letter:
@@ -131,12 +134,14 @@ class Letters:
     def _commands(self, ally: str, role: Role) -> Sequence[NodeCommand]:
         opening = self._opening(ally)
         if opening is not None:
-            return (self._command(ally, role, opening),)
+            command = self._command(ally, role, opening)
+            return () if command is None else (command,)
         script = self.script
         open_it = rules.Open(subject=script.subject, due=max(script.due, self.world.now + 1), post=role.post)
         return (open_it,)
 
-    def _command(self, ally: str, role: Role, opening: bytes) -> NodeCommand:
+    def _command(self, ally: str, role: Role, opening: bytes) -> NodeCommand | None:
+        """Return what an officer does; None: there is nothing to do."""
         post = role.post
         match role.act:
             case "acknowledge":
@@ -145,7 +150,7 @@ class Letters:
                     return rules.Acknowledge(consultation=opening, post=post, text=role.text("en"))
                 if not role.is_sent:  # it has answered: whoever takes up more only reads it
                     unread = tuple(self._machine(ally).state.desk.unread(opening))
-                    return MarkRead(consultation=opening, messages=unread, post=post)
+                    return MarkRead(consultation=opening, messages=unread, post=post) if unread else None
             case "propose-words":
                 return rules.ProposeWords(consultation=opening, words=role.words, post=post)
             case "sign-words":

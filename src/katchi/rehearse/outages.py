@@ -11,7 +11,7 @@ import math
 from katchi.network.interpreter import Draws
 from katchi.network.model import Network
 from katchi.rehearse.watching import Step, Watch
-from katchi.rehearse.world import SECOND, World
+from katchi.rehearse.world import REPAIRED_IN_S, SECOND, World
 
 
 class Outages:
@@ -45,6 +45,7 @@ class Outages:
         if self.carries != carried:
             for wire in self.world.wires:
                 if self.carries:
+                    self.world.ping_for(REPAIRED_IN_S)
                     self.world.mend(wire)
                 else:
                     self.world.cut(wire)

@@ -27,6 +27,7 @@ GREETING_US_MAX = 5 * SECOND
 INPUTS_A_GROUP = 8  # frames that share one commit
 GROUP_US = 500  # how long the first frame of a group waits for others
 PUMPS_MAX = 10_000
+REPAIRED_IN_S = 9.0  # two pings: by then a node knows what the other never got
 BUFFER_US = 100_000  # what a bearer's buffer holds, in time to send it
 
 
@@ -107,6 +108,11 @@ class World:
         """Let `event` happen at `time`."""
         self._number += 1
         heapq.heappush(self._events, (max(time, self.now), self._number, event))
+
+    def ping_for(self, seconds: float) -> None:
+        """Let nodes that are busy ping each other for so long from now, whatever `pings_until` said."""
+        if self.pings_until is not None:
+            self.pings_until = max(self.pings_until, self.now + int(seconds * SECOND))
 
     def run(self, seconds: float) -> None:
         """Let the world go on for so long."""
