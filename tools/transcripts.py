@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from katchi.cli.rehearsing import stage_of
+from katchi.cli.rehearsing import production_of
 from katchi.cli.transcript import Transcript
 from katchi.language import Language
 from katchi.rehearse.rehearsal import WEATHER
@@ -28,10 +28,13 @@ def files() -> list[Path]:
 
 def transcripts(file: Path) -> Iterator[tuple[Path, str]]:
     """Rehearse a scenario once; yield where its transcript belongs in each language, and its text."""
-    stage = stage_of(file.read_bytes(), file.name, WEATHER)
-    rehearsal = stage.rehearse(SEED, RUN, is_watched=True)
+    production = production_of(file.read_bytes(), file.name, WEATHER)
+    rehearsal = production.rehearse(SEED, RUN, is_watched=True)
     for language in LANGUAGES:
-        yield SCENARIOS / "transcripts" / f"{file.stem}.{language}.txt", Transcript(rehearsal, stage.scenario, language).text()
+        yield (
+            SCENARIOS / "transcripts" / f"{file.stem}.{language}.txt",
+            Transcript(rehearsal, production.scenario, language).text(),
+        )
 
 
 def main(words: Sequence[str]) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from katchi.cli.rehearsing import many, stage_of
+from katchi.cli.rehearsing import many, production_of
 from katchi.network.arrays import compiled
 from katchi.network.interpreter import Interpreter
 from katchi.rehearse.rehearsal import WEATHER
@@ -23,17 +23,17 @@ ONE_BY_ONE, TOGETHER = 12, 240
 LATER_S_MAX = 10.0
 
 
-def stage(path):
-    return stage_of(path.read_bytes(), path.name, WEATHER)
+def production(path):
+    return production_of(path.read_bytes(), path.name, WEATHER)
 
 
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
 def test_a_rehearsal_finishes_moments_after_the_sweeps_run_of_its_number(path):
-    on_stage = stage(path)
-    network = on_stage.scenario.network
+    ready = production(path)
+    network = ready.scenario.network
     interpreter = Interpreter(compiled(network))
     for run in range(ONE_BY_ONE):
-        rehearsal, played = on_stage.rehearse(SEED, run), interpreter.run(SEED, run)
+        rehearsal, played = ready.rehearse(SEED, run), interpreter.run(SEED, run)
         for question, number in zip(network.questions, interpreter.arrays.asked, strict=True):
             finished, swept = rehearsal.verdicts[question.name].finished_s, played.finished[number]
             assert 0 <= finished - swept + 2e-6 < LATER_S_MAX, (run, question.name)
@@ -42,13 +42,13 @@ def test_a_rehearsal_finishes_moments_after_the_sweeps_run_of_its_number(path):
 
 @pytest.fixture(scope="module")
 def rehearsed():
-    return tally_of(stage(REFERENCE), SEED, 0, TOGETHER)
+    return tally_of(production(REFERENCE), SEED, 0, TOGETHER)
 
 
 def test_rehearsals_the_sweep_and_the_exact_answer_agree_within_their_intervals(rehearsed):
     count = rehearsed.questions["consulted"]
     low, high = wilson(count.in_time, rehearsed.runs)
-    swept = sweep(stage(REFERENCE).scenario.network, Asked(runs=20_000, seed=SEED)).questions["consulted"]
+    swept = sweep(production(REFERENCE).scenario.network, Asked(runs=20_000, seed=SEED)).questions["consulted"]
     assert swept.exact == pytest.approx(EXACT, abs=1e-9)
     assert low <= EXACT <= high and high - low < 0.1
     assert low <= swept.interval[1] and swept.interval[0] <= high

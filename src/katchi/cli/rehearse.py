@@ -11,7 +11,7 @@ from cyclopts import App, Parameter
 
 from katchi.cli.figures import Progress, cores, time_said
 from katchi.cli.options import JsonOption
-from katchi.cli.rehearsing import many, stage_of
+from katchi.cli.rehearsing import many, production_of
 from katchi.cli.scenario import FileArgument
 from katchi.cli.speech import LANGUAGE, _, say, say_json
 from katchi.cli.transcript import Transcript
@@ -69,19 +69,19 @@ def run(
             "a seed and a run are between 0 and {limit}, and there is at least one rehearsal",
             hint="Example: --seed 7 --runs 2000", limit=SEED_MAX,
         )  # fmt: skip
-    stage = stage_of(source, str(file), weather)
+    production = production_of(source, str(file), weather)
     if runs is not None:
         began = time.perf_counter()
         progress = Progress()
         shared_by = max(1, min(cores() if processes is None else processes, runs))
         found = many(source, str(file), weather, seed=seed, runs=runs, processes=shared_by, progress=progress)
         progress.clear()
-        return _tell_many(file, stage.scenario, found, seed, time.perf_counter() - began, shared_by, as_json=json)
-    rehearsal = stage.rehearse(seed, number, is_watched=True)
+        return _tell_many(file, production.scenario, found, seed, time.perf_counter() - began, shared_by, as_json=json)
+    rehearsal = production.rehearse(seed, number, is_watched=True)
     if json:
-        played = manifest(stage.scenario, file=str(file), seed=seed, run=number)
+        played = manifest(production.scenario, file=str(file), seed=seed, run=number)
         say_json({**msgspec.to_builtins(rehearsal, enc_hook=str), "notional": True, "manifest": played})
-    text = Transcript(rehearsal, stage.scenario, LANGUAGE).text()
+    text = Transcript(rehearsal, production.scenario, LANGUAGE).text()
     if out is not None:
         try:
             out.write_text(text, encoding="utf-8")

@@ -11,7 +11,7 @@ from katchi.errors import Malformed
 from katchi.formats.scenario import MalformedAt, line_of, read
 from katchi.rehearse.cheap import SUITES, CheapSigner, CheapSuite
 from katchi.rehearse.founding import Ports
-from katchi.rehearse.rehearsal import Stage
+from katchi.rehearse.rehearsal import Production
 from katchi.rehearse.tally import Tally, tally_of
 from katchi.rehearse.world import Weather
 from katchi.store.memory import MemoryStore
@@ -27,10 +27,10 @@ PORTS = Ports(
     copy_of=lambda store: MemoryStore(store.snapshot()),
 )
 
-_stages: list[Stage] = []  # of this process, once it has begun
+_productions: list[Production] = []  # of this process, once it has begun
 
 
-def stage_of(source: bytes, file: str, weather: Weather) -> Stage:
+def production_of(source: bytes, file: str, weather: Weather) -> Production:
     """Return a scenario file ready to be rehearsed.
 
     Raises:
@@ -39,7 +39,7 @@ def stage_of(source: bytes, file: str, weather: Weather) -> Stage:
     """
     scenario = read(source, file)
     try:
-        return Stage(scenario, PORTS, weather)
+        return Production(scenario, PORTS, weather)
     except Malformed as fault:
         raise MalformedAt(f"{file}:{line_of(source.decode(), fault.field)}", fault) from None
 
@@ -68,9 +68,9 @@ def many(
 def _chunks(source: bytes, file: str, weather: Weather, seed: int, runs: int, processes: int) -> Iterator[Tally]:
     ranges = [(first, min(CHUNK, runs - first)) for first in range(0, runs, CHUNK)]
     if processes == 1:
-        stage = stage_of(source, file, weather)
+        production = production_of(source, file, weather)
         for first, count in ranges:
-            yield tally_of(stage, seed, first, count)
+            yield tally_of(production, seed, first, count)
         return
     context = multiprocessing.get_context("spawn")  # a fork would copy locks of threads that hold them
     with ProcessPoolExecutor(processes, mp_context=context, initializer=_start, initargs=(source, file, weather)) as pool:
@@ -87,8 +87,8 @@ def _chunks(source: bytes, file: str, weather: Weather, seed: int, runs: int, pr
 
 
 def _start(source: bytes, file: str, weather: Weather) -> None:
-    _stages[:] = [stage_of(source, file, weather)]
+    _productions[:] = [production_of(source, file, weather)]
 
 
 def _played(seed: int, first: int, count: int) -> Tally:
-    return tally_of(_stages[0], seed, first, count)
+    return tally_of(_productions[0], seed, first, count)

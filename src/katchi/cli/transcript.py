@@ -51,10 +51,11 @@ class Transcript:
         yield _("EXERCISE. Rehearsal {run} of seed {seed}: real nodes, scripted officers, simulated time and links.").format(
             run=rehearsal.run, seed=rehearsal.seed
         )
-        yield from wrapped(
+        for legend in (
             _("Below each step: what an ally sees from then on, by its own node. An ally that is not named sees what it saw."),
-            WIDTH,
-        )
+            _("Unread: messages that lie before its post. Not confirmed: its own that the others are not yet known to hold."),
+        ):
+            yield from wrapped(legend, WIDTH)
         yield ""
         yield " " * TIME_WIDTH + _padded(_("sees"), self.who_width) + self._row(self._heads())
         for before, step in pairwise((None, *rehearsal.steps)):

@@ -20,7 +20,7 @@ from katchi.node.commands import MarkRead, NodeCommand
 from katchi.node.machine import Machine
 from katchi.rehearse.casting import Role
 from katchi.rehearse.watching import Step, Watch
-from katchi.rehearse.world import REPAIRED_IN_S, World
+from katchi.rehearse.world import REPAIRED_IN_S, SECOND, World
 from katchi.vocabulary import Kind
 
 Then = Callable[["Letter | None"], None]
@@ -68,6 +68,7 @@ class Letters:
         self._held: dict[str, set[bytes]] = {ally: set() for ally in world.allies}
         self._pending: dict[str, list[_Pending]] = {ally: [] for ally in world.allies}
         self._awaited: list[_Awaited] = []
+        self._is_pinging = False
         world.on_batch = self._kept
 
     @property
@@ -92,7 +93,7 @@ class Letters:
             self.watch.note(msgspec.structs.replace(spent, what="waits", ally=ally, of=missing))
             return
         commands = self._commands(ally, role)
-        self.world.ping_for(REPAIRED_IN_S)
+        self._ping()
         answers = self.world.submit(ally, *commands)
         kinds, letter = [], None
         for command, answer in zip(commands, answers, strict=True):
@@ -109,6 +110,18 @@ class Letters:
         elif not commands:
             self.watch.note(msgspec.structs.replace(spent, ally=ally))
         then(letter)
+
+    def _ping(self) -> None:
+        """Let the nodes ping each other now, and while anything is to arrive: so they find out what was lost."""
+        if not self._is_pinging:
+            self._is_pinging = True
+            self.world.ping_for(REPAIRED_IN_S)
+            self.world.at(self.world.now + int(REPAIRED_IN_S * SECOND), self._pinged)
+
+    def _pinged(self) -> None:
+        self._is_pinging = False
+        if not self.is_settled:
+            self._ping()
 
     def _wrote(self, letter: Letter, kind: Kind, command: NodeCommand) -> Letter:
         self.written[letter.digest] = letter

@@ -61,7 +61,7 @@ class Rehearsal(msgspec.Struct, frozen=True, kw_only=True):
     last: tuple[Side, ...]  # what each ally sees in the end; where it was watched
 
 
-class Stage:
+class Production:
     """What all rehearsals of one scenario share: the cast, the founded alliance, the compiled network."""
 
     def __init__(self, scenario: Scenario, ports: Ports, weather: Weather = WEATHER) -> None:
@@ -108,6 +108,8 @@ class Stage:
         watch.is_on, is_watched = False, watch.is_on
         until = world.now + SETTLED_BY
         room = self.founded.room
+        world.pings_until = until
+        world.ping_for(0)
         world.run_while(lambda: not _are_equal(world, room) and world.now < until)
         messages = dict.fromkeys(self.cast.allies, 0)
         for letter in officers.letters.written.values():

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from katchi.rehearse.rehearsal import Rehearsal, Stage, Verdict
+from katchi.rehearse.rehearsal import Production, Rehearsal, Verdict
 
 
 class Count(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,11 +49,11 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def tally_of(stage: Stage, seed: int, first: int, count: int) -> Tally:
+def tally_of(production: Production, seed: int, first: int, count: int) -> Tally:
     """Rehearse runs `first` to `first + count - 1` of `seed` and add them up."""
     total = Tally()
     for run in range(first, first + count):
-        total = total.plus(_one(stage.rehearse(seed, run)))
+        total = total.plus(_one(production.rehearse(seed, run)))
     return total
 
 

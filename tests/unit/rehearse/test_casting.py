@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from stages import CUT, HEAD, scenario_of
+from productions import CUT, HEAD, scenario_of
 
 from katchi.errors import Malformed, Refused
 from katchi.rehearse.casting import cast_of

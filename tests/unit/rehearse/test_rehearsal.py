@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from stages import CUT, HEAD, scenario_of, stage_of
+from productions import CUT, HEAD, production_of, scenario_of
 
 from katchi.cli.rehearsing import PORTS
 from katchi.cli.transcript import Transcript
 from katchi.record.suite import SHIPPED
-from katchi.rehearse.rehearsal import Stage
+from katchi.rehearse.rehearsal import Production
 from katchi.rehearse.world import Weather
 from katchi.testing.builders import an_ally
 
@@ -22,17 +22,17 @@ def seen_by(ally, step):
 
 @pytest.fixture(scope="module")
 def cut():
-    return stage_of(CUT).rehearse(7, 0, is_watched=True)
+    return production_of(CUT).rehearse(7, 0, is_watched=True)
 
 
 def test_the_same_seed_and_run_is_the_same_to_the_byte():
-    one, again, other = (stage_of(CUT).rehearse(seed, 3, is_watched=True) for seed in (7, 7, 8))
+    one, again, other = (production_of(CUT).rehearse(seed, 3, is_watched=True) for seed in (7, 7, 8))
     assert one == again
     assert one.frames != other.frames
 
 
 def test_a_rehearsal_that_nobody_watches_is_the_same():
-    watched, unwatched = (stage_of(CUT).rehearse(7, 3, is_watched=flag) for flag in (True, False))
+    watched, unwatched = (production_of(CUT).rehearse(7, 3, is_watched=flag) for flag in (True, False))
     assert (watched.frames, watched.verdicts, watched.equal) == (unwatched.frames, unwatched.verdicts, unwatched.equal)
     assert watched.steps and not unwatched.steps
 
@@ -99,7 +99,7 @@ act = "sign-words"
 
 
 def test_what_answers_an_act_begins_only_when_that_has_arrived():
-    rehearsal = stage_of(HEAD + WORDS).rehearse(7, 0, is_watched=True)
+    rehearsal = production_of(HEAD + WORDS).rehearse(7, 0, is_watched=True)
     signed = [step.at_s for step in rehearsal.steps if step.kinds == ("words.signed",)]
     assert len(signed) == 2 and all(74 * MINUTE < at < 75 * MINUTE for at in signed)
     assert rehearsal.verdicts["done"].swept_s == 19 * MINUTE
@@ -130,7 +130,7 @@ by = "birch"
 
 
 def test_an_act_in_a_consultation_that_has_not_arrived_waits_for_it_and_is_written_then():
-    rehearsal = stage_of(HEAD + BEFORE).rehearse(7, 0, is_watched=True)
+    rehearsal = production_of(HEAD + BEFORE).rehearse(7, 0, is_watched=True)
     waits = [(step.ally, step.of, step.at_s) for step in rehearsal.steps if step.what == "waits"]
     assert waits == [("birch", "opening", 20 * MINUTE)]
     (wrote,) = [step for step in rehearsal.steps if step.kinds == ("position.stated",)]
@@ -141,14 +141,14 @@ def test_an_act_in_a_consultation_that_has_not_arrived_waits_for_it_and_is_writt
 
 def test_words_are_not_signed_by_an_ally_that_has_not_answered():
     text = HEAD + WORDS.replace('act = "acknowledge"', "")
-    rehearsal = stage_of(text).rehearse(7, 0, is_watched=True)
+    rehearsal = production_of(text).rehearse(7, 0, is_watched=True)
     assert [(step.ally, step.stage) for step in rehearsal.steps if step.what == "refused"] == [("birch", "talk")]
     assert [seen.status for side in rehearsal.last for seen in side.consultations] == ["awaiting", "awaiting"]
 
 
 def test_whoever_writes_first_opens_the_consultation():
     text = BEFORE.replace('act = "open"', 'act = "state-position"').replace('at = "1 min"', 'at = "2 h"')
-    rehearsal = stage_of(HEAD + text).rehearse(7, 0, is_watched=True)
+    rehearsal = production_of(HEAD + text).rehearse(7, 0, is_watched=True)
     assert [(step.ally, step.kinds) for step in rehearsal.steps if step.kinds] == [
         ("azure", ("consultation.opened",)),
         ("birch", ("position.stated",)),
@@ -157,7 +157,7 @@ def test_whoever_writes_first_opens_the_consultation():
 
 def test_what_a_node_refuses_is_told_and_the_rehearsal_goes_on():
     text = CUT.replace('act = "acknowledge"', 'act = "propose-words"')
-    rehearsal = stage_of(text).rehearse(7, 0, is_watched=True)
+    rehearsal = production_of(text).rehearse(7, 0, is_watched=True)
     (refused,) = [step for step in rehearsal.steps if step.what == "refused"]
     assert refused.ally == "birch" and "is not open to it" in str(refused.why)
     assert rehearsal.refused == 1 and rehearsal.verdicts["done"].finished_s is not None and rehearsal.equal
@@ -166,7 +166,7 @@ def test_what_a_node_refuses_is_told_and_the_rehearsal_goes_on():
 def test_a_transmission_is_done_when_the_others_hold_it_however_bad_the_link():
     scenario = scenario_of(CUT)
     weather = Weather(loss=0.2, repetition=0.1, reorder=0.2, delay_us=(300_000, 900_000))
-    rehearsal = Stage(scenario, PORTS, weather).rehearse(7, 0, is_watched=True)
+    rehearsal = Production(scenario, PORTS, weather).rehearse(7, 0, is_watched=True)
     (held,) = [step for step in rehearsal.steps if step.what == "held" and step.stage == "ask"]
     assert held.at_s > 5 * MINUTE + 0.3
     took_up = next(step for step in rehearsal.steps if step.stage == "take-up")
@@ -174,9 +174,18 @@ def test_a_transmission_is_done_when_the_others_hold_it_however_bad_the_link():
     assert rehearsal.equal
 
 
+def test_a_link_that_loses_what_is_said_first_after_an_outage_is_heard_again_within_seconds():
+    production = Production(scenario_of(HEAD + WORDS), PORTS, Weather(loss=0.3, delay_us=(70_000, 120_000)))
+    signed = []
+    for run in range(30):
+        steps = production.rehearse(7, run, is_watched=True).steps
+        signed += [step.at_s for step in steps if step.kinds == ("words.signed",)]
+    assert len(signed) == 60 and min(signed) > 74 * MINUTE and max(signed) < 76 * MINUTE
+
+
 def test_three_allies_all_sign_the_words_and_hold_one_record():
     text = (HEAD + WORDS).replace('["azure", "birch"]', '["azure", "birch", "cedar"]')
-    rehearsal = stage_of(text).rehearse(7, 0, is_watched=True)
+    rehearsal = production_of(text).rehearse(7, 0, is_watched=True)
     assert rehearsal.messages == {"azure": 3, "birch": 2, "cedar": 2}
     assert [seen.status for side in rehearsal.last for seen in side.consultations] == ["agreed"] * 3
     assert rehearsal.equal
@@ -187,5 +196,7 @@ def test_signed_as_real_nodes_sign_it_is_the_same_transcript():
         suite="ed25519+mldsa65", suites=SHIPPED, signer_of=lambda ally: an_ally(ally, suite="ed25519+mldsa65").signer
     )
     scenario = scenario_of(CUT)
-    told = [Transcript(Stage(scenario, ports).rehearse(7, 0, is_watched=True), scenario, "en").text() for ports in (PORTS, real)]
+    told = [
+        Transcript(Production(scenario, ports).rehearse(7, 0, is_watched=True), scenario, "en").text() for ports in (PORTS, real)
+    ]
     assert told[0] == told[1]

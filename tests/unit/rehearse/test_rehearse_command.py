@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from stages import CUT, HEAD
+from productions import CUT, HEAD
 
 from katchi.cli.__main__ import run
 from katchi.errors import Malformed, NotFound, Refused

@@ -5,7 +5,7 @@ from __future__ import annotations
 from katchi.cli.rehearsing import PORTS
 from katchi.exercise.scenario import Scenario
 from katchi.formats.scenario import read
-from katchi.rehearse.rehearsal import Stage
+from katchi.rehearse.rehearsal import Production
 
 HEAD = """\
 title = "A small matter"
@@ -64,6 +64,6 @@ def scenario_of(text: str) -> Scenario:
     return read(text.encode(), "small.toml")
 
 
-def stage_of(text: str) -> Stage:
+def production_of(text: str) -> Production:
     """Return it ready to be rehearsed, on a link that loses nothing."""
-    return Stage(scenario_of(text), PORTS)
+    return Production(scenario_of(text), PORTS)
