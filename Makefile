@@ -6,11 +6,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help setup demo test check bench faults pictures clean
+.PHONY: help setup demo test check bench faults rehearse pictures clean
 
 help:
 	@sed -n 's/^# //p' Makefile
-	@echo "make demo [ARGS=\"--headless --json\"] | test | check | bench | faults | pictures | setup | clean"
+	@echo "make demo [ARGS=\"--headless --json\"] | test | check | bench | faults | rehearse | pictures | setup | clean"
 
 # Installs at locked versions into .venv, compiles the Korean catalogue, lays what pages load; speaks on stderr alone.
 setup: $(VENV)/.done
@@ -40,6 +40,10 @@ pictures: setup
 
 faults: setup
 	@$(BIN)/katchi faults run --seeds 500 $(ARGS)
+
+# 2,000 rehearsals of the reference scenario beside the sweep and the exact answer.
+rehearse: setup
+	@$(BIN)/katchi rehearse scenarios/reference.toml --runs 2000 --seed 7 $(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist node_modules src/katchi/web/static/vendor src/katchi/offline/vendor .mypy_cache .ruff_cache .pytest_cache .hypothesis

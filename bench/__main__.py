@@ -1,13 +1,13 @@
 """`make bench` prints the table and writes build/bench.json.
 
-`make bench ARGS=pages-million`, `ARGS=views-million` or `ARGS=sustained` measures for minutes.
+`make bench ARGS=pages-million`, `ARGS=views-million`, `ARGS=sustained` or `ARGS=rehearsals` measures for minutes.
 """
 
 from __future__ import annotations
 
 import sys
 
-from bench import accuracy, api, first, games, link, pages, sampling, sizes, streams, views
+from bench import accuracy, api, first, games, link, pages, rehearsals, sampling, sizes, streams, views
 from bench.rows import write
 
 SUITES = {
@@ -21,6 +21,7 @@ SUITES = {
     "games": games.rows,
     "sampling": sampling.rows,
     "accuracy": accuracy.rows,
+    "rehearsals": rehearsals.rows,
     "sustained": link.sustained_rows,
     "views-million": views.million_rows,
     "pages-million": pages.million_rows,

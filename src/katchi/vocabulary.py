@@ -200,6 +200,8 @@ WORDS: Final[dict[str, Word]] = {
     "commitment": Word("commitment", "공약", "one sentence of a declaration that a consultation rests on"),
     "paper": Word("paper", "문서", "an attached document, named by its size and digest"),
     "crossed": Word("crossed", "엇갈림", "two messages of which neither author had seen the other's"),
+    "rehearsal": Word("rehearsal", "예행", "scripted officers play a scenario on real nodes, in simulated time"),
+    "inject": Word("inject", "상황 부여", "one scripted event of a scenario"),
     "outside the rules": Word("outside the rules", "규칙 밖"),
     "agreed here; not yet confirmed that {ally} holds it": Word(
         "agreed here; not yet confirmed that {ally} holds it", "이곳에서는 합의됨; {ally} 측의 보유는 아직 확인되지 않음"

@@ -31,6 +31,7 @@ NOUNS = {
     "sweep": _(
         "Play a scenario's process many times from one seed: how likely each question is answered in time, and what holds it up."
     ),
+    "rehearse": _("Scripted officers play a scenario on real nodes; a transcript says what each ally could see at each step."),
     "improve": _("Rank the changes that a scenario names by what each gains, with the same chance in all."),
     "sensitivity": _("What a scenario's first question hangs on: Sobol indices and swings of its uncertain inputs."),
     "game": _("Decisions that interact: what is stable, how stable, and over which ranges."),

@@ -64,7 +64,7 @@ class Interpreter:
             run: 0 to 2^64 - 1.
             given: uniform numbers to play instead of chance: the run's D, then as many for each switch's turns as there are.
         """
-        return _Run(self._, chance.key_of(seed, run), given).played()
+        return Run(Draws(self._, chance.key_of(seed, run), given)).played()
 
     def draws(self, seed: int, run: int) -> Draws:
         """Return what chance decides in a run, for whoever plays it in another way."""
@@ -237,10 +237,12 @@ class Draws:
         return float(flat.table[first + int(number * size)])
 
 
-class _Run:
-    def __init__(self, flat: Any, key: int, given: Sequence[float]) -> None:
-        self.flat = flat
-        self.draws = Draws(flat, key, given)
+class Run:
+    """One run as it goes on, event by event. rehearse/ plays it too: there `finish` waits for what is written to arrive."""
+
+    def __init__(self, draws: Draws) -> None:
+        self.draws, self.flat = draws, draws.flat
+        flat = self.flat
         n = len(flat.kind)
         self.need = list(flat.need)
         self.seats = list(flat.seats)
@@ -251,19 +253,44 @@ class _Run:
         self.result = Played(never[:], never[:], never[:], [0.0] * n, [NONE] * n, [0.0] * n)
 
     def played(self) -> Played:
-        flat = self.flat
-        for stage, need in enumerate(flat.need):
-            if need == 0:
-                self._ready(stage, 0.0, NONE)
-        while self.due or (self.shift < len(flat.shift_at) and any(self.queues)):
-            if self.shift < len(flat.shift_at) and (not self.due or flat.shift_at[self.shift] <= self.due[0][0]):
-                self._change_seats()
-            else:
-                now, stage = heapq.heappop(self.due)
-                self._finish(stage, now)
+        """Play it to its end."""
+        self.start()
+        while self.next_at < math.inf:
+            self.step()
         return self.result
 
-    def _change_seats(self) -> None:
+    def start(self) -> None:
+        """Let begin what waits for nothing."""
+        for stage, need in enumerate(self.flat.need):
+            if need == 0:
+                self.ready(stage, 0.0, NONE)
+
+    @property
+    def next_at(self) -> float:
+        """When the next event is; inf: there is none."""
+        return min(self._shift_at, self.due[0][0] if self.due else math.inf)
+
+    @property
+    def _shift_at(self) -> float:
+        """When the next change of seats is that may matter."""
+        matters = self.shift < len(self.flat.shift_at) and self.goes_on
+        return float(self.flat.shift_at[self.shift]) if matters else math.inf
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether anything is still to begin or to finish."""
+        return bool(self.due) or any(self.queues)
+
+    def step(self) -> None:
+        """Let the next event happen."""
+        if self._shift_at <= (self.due[0][0] if self.due else math.inf):
+            self.change_seats()
+        else:
+            now, stage = heapq.heappop(self.due)
+            self.finish(stage, now)
+
+    def change_seats(self) -> None:
+        """Let the next change of seats happen."""
         flat, shift = self.flat, self.shift
         self.shift += 1
         post, now = flat.shift_post[shift], flat.shift_at[shift]
@@ -271,11 +298,18 @@ class _Run:
         while self.seats[post] > 0 and self.queues[post]:
             self.seats[post] -= 1
             stage, cause = self.queues[post].popleft()
-            self._begin(stage, now, cause)
+            self.begin(stage, now, cause)
             ready = self.result.ready[stage]
             self.result.began[stage], self.result.shift[stage] = ready, now - ready
 
-    def _ready(self, stage: int, now: float, cause: int) -> None:
+    def come(self, stage: int, now: float, cause: int) -> None:
+        """Note that one of the stages that `stage` waits for is done."""
+        self.need[stage] -= 1
+        if self.need[stage] == 0:  # below 0: an "any" that has begun
+            self.ready(stage, now, cause)
+
+    def ready(self, stage: int, now: float, cause: int) -> None:
+        """Let a stage begin that waits for no other, or queue for a seat."""
         self.result.ready[stage] = now
         if self.flat.kind[stage] == WORK:
             post = self.flat.place[stage]
@@ -283,9 +317,10 @@ class _Run:
                 self.queues[post].append((stage, cause))
                 return
             self.seats[post] -= 1
-        self._begin(stage, now, cause)
+        self.begin(stage, now, cause)
 
-    def _begin(self, stage: int, now: float, cause: int) -> None:
+    def begin(self, stage: int, now: float, cause: int) -> None:
+        """Let a stage begin."""
         duration = self.draws.duration(stage)
         self.result.began[stage], self.result.duration[stage], self.result.cause[stage] = now, duration, cause
         finish = now + duration
@@ -293,19 +328,25 @@ class _Run:
             finish = self.draws.carried(self.flat.place[stage] - len(self.flat.seats), now, duration)
         heapq.heappush(self.due, (finish, stage))
 
-    def _finish(self, stage: int, now: float) -> None:
-        flat = self.flat
+    def finish(self, stage: int, now: float) -> None:
+        """Let a stage finish: its seat is free, and what waited for it alone is ready."""
         self.result.finished[stage] = now
-        if flat.kind[stage] == WORK:
-            post = flat.place[stage]
+        self.release(stage, now)
+        for later in self.followers(stage):
+            self.come(later, now, stage)
+
+    def release(self, stage: int, now: float) -> None:
+        """Give the seat of a stage to the next in the queue."""
+        if self.flat.kind[stage] == WORK:
+            post = self.flat.place[stage]
             self.seats[post] += 1
             if self.queues[post] and self.seats[post] > 0:
                 self.seats[post] -= 1
-                self._begin(self.queues[post].popleft()[0], now, stage)
+                self.begin(self.queues[post].popleft()[0], now, stage)
+
+    def followers(self, stage: int) -> list[int]:
+        """Return what comes after a stage: after the alternative drawn, where it has some."""
+        flat = self.flat
         taken = self.draws.branch(stage)
-        for edge in range(flat.edge_first[stage], flat.edge_first[stage + 1]):
-            if flat.edge_branch[edge] in (NONE, taken):
-                later = flat.edge_to[edge]
-                self.need[later] -= 1
-                if self.need[later] == 0:  # below 0: an "any" that has begun
-                    self._ready(later, now, stage)
+        edges = range(flat.edge_first[stage], flat.edge_first[stage + 1])
+        return [flat.edge_to[edge] for edge in edges if flat.edge_branch[edge] in (NONE, taken)]

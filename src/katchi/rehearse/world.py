@@ -27,6 +27,7 @@ GREETING_US_MAX = 5 * SECOND
 INPUTS_A_GROUP = 8  # frames that share one commit
 GROUP_US = 500  # how long the first frame of a group waits for others
 PUMPS_MAX = 10_000
+REPAIRED_IN_S = 5.0  # one ping: by then a node knows what the other never got, if it is not lost, too
 BUFFER_US = 100_000  # what a bearer's buffer holds, in time to send it
 
 
@@ -107,6 +108,14 @@ class World:
         """Let `event` happen at `time`."""
         self._number += 1
         heapq.heappush(self._events, (max(time, self.now), self._number, event))
+
+    def ping_for(self, seconds: float) -> None:
+        """Let all nodes ping each other for so long from now, at least."""
+        if self.pings_until is not None:
+            self.pings_until = max(self.pings_until, self.now + int(seconds * SECOND))
+            for station in self.stations.values():
+                if station.machine is not None:
+                    self._plan_wakeup(station, station.machine)
 
     def run(self, seconds: float) -> None:
         """Let the world go on for so long."""
