@@ -13,6 +13,7 @@ from katchi.rehearse.rehearsal import WEATHER
 from katchi.rehearse.tally import tally_of
 from katchi.simulate.interval import wilson
 from katchi.simulate.sweep import Asked, sweep
+from katchi.testing.rehearsals import PORTS
 
 SCENARIOS = sorted((Path(__file__).resolve().parents[2] / "scenarios").glob("*.toml"))
 REFERENCE = next(path for path in SCENARIOS if path.stem == "reference")
@@ -24,7 +25,7 @@ LATER_S_MAX = 10.0
 
 
 def production(path):
-    return production_of(path.read_bytes(), path.name, WEATHER)
+    return production_of(path.read_bytes(), path.name, WEATHER, PORTS)
 
 
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)

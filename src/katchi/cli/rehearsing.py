@@ -9,20 +9,21 @@ from concurrent.futures import Future, ProcessPoolExecutor
 
 from katchi.errors import Malformed
 from katchi.formats.scenario import MalformedAt, line_of, read
-from katchi.rehearse.cheap import SUITES, CheapSigner, CheapSuite
+from katchi.record.suite import SHIPPED
 from katchi.rehearse.founding import Ports
 from katchi.rehearse.rehearsal import Production
 from katchi.rehearse.tally import Tally, tally_of
 from katchi.rehearse.world import Weather
+from katchi.serve.keys import FileSigner
 from katchi.store.memory import MemoryStore
 
 CHUNK = 20  # rehearsals that go to a process at once
 CHUNKS_AHEAD = 3  # for each process
 
 PORTS = Ports(
-    suite=CheapSuite.token,
-    suites=SUITES,
-    signer_of=lambda ally: CheapSigner(f"rehearsal {ally}".encode()),
+    suite=FileSigner.suite,
+    suites=SHIPPED,
+    signer_of=lambda ally: FileSigner.from_seed(f"rehearsal {ally}".encode()),
     new_store=MemoryStore,
     copy_of=lambda store: MemoryStore(store.snapshot()),
 )
@@ -30,7 +31,7 @@ PORTS = Ports(
 _productions: list[Production] = []  # of this process, once it has begun
 
 
-def production_of(source: bytes, file: str, weather: Weather) -> Production:
+def production_of(source: bytes, file: str, weather: Weather, ports: Ports = PORTS) -> Production:
     """Return a scenario file ready to be rehearsed.
 
     Raises:
@@ -39,7 +40,7 @@ def production_of(source: bytes, file: str, weather: Weather) -> Production:
     """
     scenario = read(source, file)
     try:
-        return Production(scenario, PORTS, weather)
+        return Production(scenario, ports, weather)
     except Malformed as fault:
         raise MalformedAt(f"{file}:{line_of(source.decode(), fault.field)}", fault) from None
 

@@ -8,6 +8,7 @@ that live in tokens or modules are another implementation of record.suite.Signer
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 import secrets
@@ -33,6 +34,12 @@ class FileSigner:
     def __init__(self, first: Ed25519PrivateKey, second: MLDSA65PrivateKey) -> None:
         self._first, self._second = first, second
         self.public_keys: tuple[bytes, ...] = (first.public_key().public_bytes_raw(), second.public_key().public_bytes_raw())
+
+    @classmethod
+    def from_seed(cls, seed: bytes) -> FileSigner:
+        """Return the signer whose keys follow from a seed: for rehearsals and tests, where the same keys are wanted again."""
+        first, second = (hashlib.sha256(suite + seed).digest() for suite in (b"ed25519 ", b"mldsa65 "))
+        return cls(Ed25519PrivateKey.from_private_bytes(first), MLDSA65PrivateKey.from_seed_bytes(second))
 
     @classmethod
     def create(cls, path: Path) -> FileSigner:

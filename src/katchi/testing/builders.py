@@ -11,8 +11,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
 
 from katchi.node.batch import Kept, KeptStatement
 from katchi.record import digest as d
@@ -52,14 +50,9 @@ class Ally(msgspec.Struct, frozen=True):
 def an_ally(name: str = "azure", mode: Mode = "exercise", *, suite: str = "cheap", serial: int = 0) -> Ally:
     """Return an ally with keys made from its name, mode and serial; suite "cheap" or "ed25519+mldsa65"."""
     seed = f"{name} {mode} {suite} {serial}".encode()
-    signer = CheapSigner(seed) if suite == CheapSuite.token else _file_signer(seed)
+    signer = CheapSigner(seed) if suite == CheapSuite.token else FileSigner.from_seed(seed)
     identity = sign_identity(Identity(mode=mode, ally=name, suite=suite, keys=signer.public_keys, serial=serial, at=NOON), signer)
     return Ally(signer, identity, known(identity, SUITES))
-
-
-def _file_signer(seed: bytes) -> FileSigner:
-    first, second = (hashlib.sha256(part + seed).digest() for part in (b"ed25519 ", b"mldsa65 "))
-    return FileSigner(Ed25519PrivateKey.from_private_bytes(first), MLDSA65PrivateKey.from_seed_bytes(second))
 
 
 def a_room(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from katchi.cli.rehearsing import PORTS
 from katchi.exercise.scenario import Scenario
 from katchi.formats.scenario import read
 from katchi.rehearse.rehearsal import Production
+from katchi.testing.rehearsals import PORTS
 
 HEAD = """\
 title = "A small matter"

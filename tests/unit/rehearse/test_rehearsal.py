@@ -5,12 +5,11 @@ from __future__ import annotations
 import pytest
 from productions import CUT, HEAD, production_of, scenario_of
 
-from katchi.cli.rehearsing import PORTS
+from katchi.cli.rehearsing import PORTS as REAL_PORTS
 from katchi.cli.transcript import Transcript
-from katchi.record.suite import SHIPPED
 from katchi.rehearse.rehearsal import Production
 from katchi.rehearse.world import Weather
-from katchi.testing.builders import an_ally
+from katchi.testing.rehearsals import PORTS
 
 MINUTE = 60.0
 
@@ -192,11 +191,7 @@ def test_three_allies_all_sign_the_words_and_hold_one_record():
 
 
 def test_signed_as_real_nodes_sign_it_is_the_same_transcript():
-    real = PORTS._replace(
-        suite="ed25519+mldsa65", suites=SHIPPED, signer_of=lambda ally: an_ally(ally, suite="ed25519+mldsa65").signer
-    )
     scenario = scenario_of(CUT)
-    told = [
-        Transcript(Production(scenario, ports).rehearse(7, 0, is_watched=True), scenario, "en").text() for ports in (PORTS, real)
-    ]
+    played = [Production(scenario, ports).rehearse(7, 0, is_watched=True) for ports in (PORTS, REAL_PORTS)]
+    told = [Transcript(one, scenario, "en").text() for one in played]
     assert told[0] == told[1]
