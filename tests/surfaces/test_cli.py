@@ -149,6 +149,7 @@ ALONE = {  # good input for commands that need no ally; {} are filled from the d
     "improve": "improve {scenario} --runs 2000 --seed 7",
     "sensitivity": "sensitivity {scenario} --samples 16 --seed 7",
     "sweep": "sweep {scenario} --runs 2000 --seed 7",
+    "rehearse": "rehearse {scenario} --seed 7",
 }
 WITH_AN_ALLY = {  # run by the demo, and by the story of two nodes, below
     "demo",
@@ -308,6 +309,7 @@ BAD = {  # what is wrong: (words, the error's class)
     "not a game": ("game solve {files}/text", errors.Malformed),
     "missing scenario": ("scenario check {none}", errors.NotFound),
     "not a scenario": ("sweep {files}/text", errors.Malformed),
+    "nothing to rehearse": ("rehearse {files}/text", errors.Malformed),
     "no fork": ("record accept-repair USA --node {node}", errors.Refused),
     "room with a stranger": ("room found --with PRK --node {node}", errors.NotFound),
     "room with nobody": ("room found --node {node}", errors.Refused),
