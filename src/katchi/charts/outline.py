@@ -81,7 +81,8 @@ class _Outliner:
         figure = network(self.scenario, self.language)
         if figure is None:
             return Paragraph(self.spoken.translate("The process has too many stages to be drawn."), "quiet")
-        return Figures((Drawn(caption=figure.title, wide=str(figure.svg(f"{self.language}-1", self.language))),), "whole")
+        drawn = str(figure.svg(f"{self.language}-1", self.language))
+        return Figures((Drawn(caption=figure.title, wide=drawn, width=figure.width),), "whole")
 
     def _varied(self) -> Iterator[Block]:
         _, given = self.spoken.translate, self.spoken.given

@@ -206,11 +206,11 @@ class _Teller:
         yield Table(caption=_("Nash equilibria"), heads=heads, rows=tuple(self.tables.equilibria(decided)))
 
     def _once(self, figure: Figure) -> Drawn:
-        return Drawn(caption=figure.title, wide=self._svg(figure))
+        return Drawn(caption=figure.title, wide=self._svg(figure), width=figure.width)
 
     def _both(self, figures: Sequence[Figure]) -> Drawn:
         wide, narrow = figures
-        return Drawn(caption=wide.title, wide=self._svg(wide), narrow=self._svg(narrow))
+        return Drawn(caption=wide.title, wide=self._svg(wide), width=wide.width, narrow=self._svg(narrow))
 
     def _svg(self, figure: Figure) -> str:
         self._drawn += 1

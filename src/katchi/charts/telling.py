@@ -16,6 +16,8 @@ from katchi.language import Language
 ANSWER, TOLD = "answer.json", "told.json"
 REPORT = "report.{language}.html"
 
+SHRINKS_MAX = 1_400  # px: to the width of a desk's page, letters keep more than four fifths of their size
+
 Tone = Literal["", "quiet", "notice"]
 Layout = Literal["", "curves", "whole"]
 
@@ -25,7 +27,13 @@ class Drawn(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     caption: str
     wide: str
+    width: float  # px, of `wide`
     narrow: str = ""
+
+    @property
+    def shrinks(self) -> bool:
+        """Whether it can still be read when a page that is a little narrower makes it fit."""
+        return self.width <= SHRINKS_MAX
 
 
 class Cell(msgspec.Struct, frozen=True, omit_defaults=True):
