@@ -76,7 +76,8 @@ def input_said(one: Input, language: Language) -> str:
 
 
 def _value(one: Input, value: float, spoken: Speech) -> str:
-    return spoken.translate("{n} seats").format(n=f"{value:g}") if one.what == "seats" else spoken.time(value)
+    _ = spoken.translate
+    return _("{n} seats").format(n=f"{value:g}") if one.what == "seats" else spoken.time(value)
 
 
 def _ends(one: Influence, measure: Measure) -> tuple[float, float] | None:

@@ -47,10 +47,10 @@ class _Outliner:
         self.spoken, self.names = speech(language), Names(scenario, language)
 
     def telling(self) -> Telling:
-        given = self.spoken.given
+        _, given = self.spoken.translate, self.spoken.given
         return Telling(
             language=self.language,
-            title=given(self.scenario.title, self.spoken.translate("a scenario without a title")),
+            title=given(self.scenario.title, _("a scenario without a title")),
             about=given(self.scenario.about),
             sections=tuple(self._sections()),
         )
@@ -72,15 +72,15 @@ class _Outliner:
             for one in self.scenario.network.questions
         ]
         if rows:
-            heads = (_("question"), _("stage"), _("by when"))
+            heads = (_("what is asked"), _("stage"), _("by when"))
             yield Table(caption=_("Questions, the first one first"), heads=heads, rows=tuple(rows))
         else:
             yield Paragraph(_("It asks no question, so nothing can be played."), "quiet")
 
     def _network(self) -> Block:
-        figure = network(self.scenario, self.language)
+        _, figure = self.spoken.translate, network(self.scenario, self.language)
         if figure is None:
-            return Paragraph(self.spoken.translate("The process has too many stages to be drawn."), "quiet")
+            return Paragraph(_("The process has too many stages to be drawn."), "quiet")
         drawn = str(figure.svg(f"{self.language}-1", self.language))
         return Figures((Drawn(caption=figure.title, wide=drawn, width=figure.width),), "whole")
 

@@ -56,10 +56,10 @@ class _Teller:
         self._drawn = 0
 
     def telling(self) -> Telling:
-        given, scenario = self.spoken.given, self.found.scenario
+        _, given, scenario = self.spoken.translate, self.spoken.given, self.found.scenario
         return Telling(
             language=self.language,
-            title=given(scenario.title, self.spoken.translate("a scenario without a title")),
+            title=given(scenario.title, _("a scenario without a title")),
             about=given(scenario.about),
             sections=tuple(self._sections()),
         )
@@ -83,10 +83,10 @@ class _Teller:
         return Section(name=name, title=title, blocks=tuple(blocks))
 
     def _answer(self) -> Iterator[Block]:
+        _ = self.spoken.translate
         yield Answers(tuple(self.tables.answers()))
         if not self.found.sweep.reached:
-            said = self.spoken.translate("The runs ended before every probability was known as well as was asked.")
-            yield Paragraph(said, "notice")
+            yield Paragraph(_("The runs ended before every probability was known as well as was asked."), "notice")
 
     def _curves(self) -> Iterator[Drawn]:
         for name, one in list(self.found.sweep.questions.items())[:CURVES_MAX]:
@@ -99,8 +99,9 @@ class _Teller:
             ])  # fmt: skip
 
     def _held(self) -> Iterator[Block]:
+        _ = self.spoken.translate
         yield Paragraph(
-            self.spoken.translate(
+            _(
                 "From the stage of the first question back over whatever each stage waited for last: how much of the time that "
                 "was, in the runs that finished."
             )
@@ -163,13 +164,15 @@ class _Teller:
     def _network(self) -> Iterator[Block]:
         figure = network(self.found.scenario, self.language, critical=self.found.sweep.critical.stages)
         if figure is None:
-            yield Paragraph(self.spoken.translate("The process has too many stages to be drawn."), "quiet")
+            _ = self.spoken.translate
+            yield Paragraph(_("The process has too many stages to be drawn."), "quiet")
         else:
             yield Figures((self._once(figure),), "whole")
 
     def _manifest(self) -> Iterator[Block]:
+        _ = self.spoken.translate
         yield Facts(tuple(self.tables.manifest()))
-        yield Paragraph(self.spoken.translate("The same file, seed and number of runs give the same answer."), "quiet")
+        yield Paragraph(_("The same file, seed and number of runs give the same answer."), "quiet")
 
     def _game(self) -> Iterator[Block]:
         found, drawn = self.found, []

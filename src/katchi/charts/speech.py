@@ -126,8 +126,11 @@ class Names:
         self._scenario, self._speech = scenario, speech(language)
 
     def stage(self, name: str) -> str:
-        """Return the title of a stage as written (before copies)."""
+        """Return the title of a stage as written (before copies), or what an inject that begins one is about."""
         part = self._scenario.parts.get(name)
+        inject = next((one for one in self._scenario.injects if name == f"inject.{one.name}"), None)
+        if inject is not None:
+            return self._speech.given(inject.about, name)
         return self._speech.given(part.title, name) if part else clean(name)
 
     def of(self, kind: str, name: str) -> str:

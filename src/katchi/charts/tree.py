@@ -166,7 +166,7 @@ class _Drawing:
     def _legend(self, y: float, wide: float) -> tuple[float, Sequence[Markup]]:
         _ = self.spoken.translate
         keys = [
-            (tag("path", d="M0,-4h24", stroke=INK, stroke_width=3.5), _("played")),
+            (tag("path", d="M0,-4h24", stroke=INK, stroke_width=3.5), _("what is played")),
             (tag("path", d="M0,-4h24", stroke=STRONG, stroke_width=3.5), _("would be played if it came to it")),
         ]
         if len({node.decision for node in self.game.nodes} - {None}) < sum(node.decision is not None for node in self.game.nodes):
