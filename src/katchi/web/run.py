@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Literal
 
 import msgspec
+
+from katchi import __version__
 
 RUNS_MIN, RUNS_MAX, RUNS_USUAL = 1_000, 1_000_000, 100_000
 SEED_MAX, SEED_USUAL = (1 << 53) - 1, 1  # a seed that any JSON reader takes whole
@@ -48,3 +51,24 @@ class Run(msgspec.Struct, kw_only=True):
     def is_under_way(self) -> bool:
         """Whether it waits or is played."""
         return self.state in ("waiting", "running")
+
+
+def id_of(scenario: str, source: bytes, runs: int, seed: int) -> str:
+    """Return the id of a run: of what decides its answer, and nothing else."""
+    whole = (scenario, sha256(source).hexdigest(), runs, seed, __version__)
+    return sha256(msgspec.json.encode(whole)).hexdigest()[:16]
+
+
+def headlines_of(answer: bytes) -> tuple[Headline, ...]:
+    """Return the first figures of an answer, as `katchi sweep --json` gives it.
+
+    Raises:
+        msgspec.MsgspecError: it is none.
+    """
+    found = msgspec.json.decode(answer)["questions"]
+    return tuple(
+        Headline(
+            question=name, by_s=one["by_s"], probability=one["probability"], interval=tuple(one["interval"]), exact=one["exact"]
+        )
+        for name, one in list(found.items())[:HEADLINES]
+    )

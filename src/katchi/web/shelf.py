@@ -12,7 +12,6 @@ import re
 import secrets
 import tempfile
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,6 +30,8 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 READ_S_MAX = 20.0
 OUTLINES_KEPT = FILES_MAX + 20
 
+Stamp = tuple[int, int, int]
+
 
 class ScenarioFile(NamedTuple):
     """One scenario file."""
@@ -45,7 +46,7 @@ class Shelf:
 
     def __init__(self, folder: Path, shipped: Sequence[Path] = SHIPPED) -> None:
         self._folder, self._shipped = folder, shipped
-        self._known: dict[tuple[str, str], Outline] = {}  # by name and digest
+        self._seen: dict[Path, tuple[Stamp, Outline]] = {}
         self._reading = asyncio.Lock()  # one process at a time
 
     def files(self) -> list[ScenarioFile]:
@@ -80,9 +81,7 @@ class Shelf:
             with file.path.open("rb") as opened:
                 source = opened.read(SIZE_MAX + 1)
         except OSError as error:
-            raise NotFound(
-                "cannot read {path}: {error}", hint="Name a scenario file.", path=file.path.name, error=os_reason(error)
-            ) from None
+            raise _unreadable(file.path, error) from None
         if len(source) > SIZE_MAX:
             raise _too_large(file.path.name, len(source))
         return source
@@ -97,18 +96,36 @@ class Shelf:
             Malformed: it is no scenario; the message says line, rule and fix.
             NotFound: it cannot be read.
         """
-        return _whole((await self._outlines_of({file.name: self.source(file)}, language))[file.name])
+        found = (await self.outlines([file], language))[file.name]
+        if isinstance(found, KatchiError):
+            raise found
+        return found
 
     async def outlines(self, files: Sequence[ScenarioFile], language: Language) -> dict[str, Outline | KatchiError]:
-        """Return what each of many files says, or what is wrong with it, by their names."""
+        """Return what each of many files says, or what is wrong with it, by their names. A file is read again once it changed."""
+        found: dict[str, Outline | KatchiError] = {}
         sources: dict[str, bytes] = {}
-        faults: dict[str, Outline | KatchiError] = {}
+        stamps: dict[str, tuple[Path, Stamp]] = {}
         for file in files:
             try:
+                stamp = _stamp(file.path)
+                known = self._seen.get(file.path)
+                if known is not None and known[0] == stamp:
+                    found[file.name] = known[1]
+                    continue
                 sources[file.name] = self.source(file)
+                stamps[file.name] = file.path, stamp
             except KatchiError as error:
-                faults[file.name] = error
-        return {**faults, **await self._outlines_of(sources, language)}
+                found[file.name] = error
+        if sources:
+            for name, one in (await self._read(sources, language)).items():
+                found[name] = one
+                if isinstance(one, Outline):  # an error is said in the language of whoever asks
+                    path, stamp = stamps[name]
+                    self._seen[path] = stamp, one
+        while len(self._seen) > OUTLINES_KEPT:
+            self._seen.pop(next(iter(self._seen)))
+        return found
 
     async def add(self, name: str, source: bytes, language: Language) -> ScenarioFile:
         """Keep a file under a name, once it has been read and fits.
@@ -130,7 +147,9 @@ class Shelf:
             raise Refused("{n} scenario files are kept here already", hint="Remove one that is not needed.", n=FILES_MAX)
         if len(source) > SIZE_MAX:
             raise _too_large(f"{name}.toml", len(source))
-        _whole((await self._outlines_of({name: source}, language))[name])
+        read = (await self._read({name: source}, language))[name]
+        if isinstance(read, Malformed):
+            raise read
         path = self._folder / f"{name}.toml"
         await asyncio.to_thread(_keep, path, source)
         return ScenarioFile(name, path, is_own=True)
@@ -149,18 +168,9 @@ class Shelf:
             )
         file.path.unlink(missing_ok=True)
 
-    async def _outlines_of(self, sources: Mapping[str, bytes], language: Language) -> dict[str, Outline | Malformed]:
+    async def _read(self, sources: Mapping[str, bytes], language: Language) -> dict[str, Outline | Malformed]:
         async with self._reading:
-            keys = {name: (name, sha256(source).hexdigest()) for name, source in sources.items()}
-            lacking = {name: sources[name] for name, key in keys.items() if key not in self._known}
-            read = await _read(lacking, language) if lacking else {}
-            found = {name: self._known[key] if key in self._known else read[name] for name, key in keys.items()}
-            for name, one in read.items():
-                if isinstance(one, Outline):  # an error is said in the language of whoever asks
-                    self._known[keys[name]] = one
-            while len(self._known) > OUTLINES_KEPT:
-                self._known.pop(next(iter(self._known)))
-            return found
+            return await _read(sources, language)
 
 
 def _files_in(folder: Path, *, is_own: bool) -> list[ScenarioFile]:
@@ -172,10 +182,21 @@ def _files_in(folder: Path, *, is_own: bool) -> list[ScenarioFile]:
     return [ScenarioFile(part, folder / f"{part}.toml", is_own) for part in parts if NAME.fullmatch(part)][:FILES_MAX]
 
 
-def _whole(found: Outline | Malformed) -> Outline:
-    if isinstance(found, Malformed):
-        raise found
-    return found
+def _stamp(path: Path) -> Stamp:
+    """Return what tells whether a file has changed.
+
+    Raises:
+        NotFound: it is not there.
+    """
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def _unreadable(path: Path, error: OSError) -> NotFound:
+    return NotFound("cannot read {path}: {error}", hint="Name a scenario file.", path=path.name, error=os_reason(error))
 
 
 async def _read(sources: Mapping[str, bytes], language: Language) -> dict[str, Outline | Malformed]:

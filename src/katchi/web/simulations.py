@@ -20,12 +20,11 @@ from pathlib import Path
 
 import msgspec
 
-from katchi import __version__
 from katchi.charts.telling import ANSWER, REPORT, TOLD, Tellings
 from katchi.errors import KatchiError, Malformed, NotFound, Refused, StoreFailed, os_reason
 from katchi.language import Language
 from katchi.web.outside import command
-from katchi.web.run import HEADLINES, RUNS_MAX, RUNS_MIN, SEED_MAX, Ended, Headline, Run
+from katchi.web.run import RUNS_MAX, RUNS_MIN, SEED_MAX, Ended, Run, headlines_of, id_of
 
 WAITING_MAX = 3
 KEPT_MAX, ENDED_MAX = 40, 16
@@ -52,7 +51,7 @@ class Simulations:
         self._folder, self._changed, self._clock, self._needed = folder, changed, clock, needed
         self._kept = {run.id: run for run in _kept_in(folder)}
         self._ended: dict[str, Run] = {}  # failed or cancelled; forgotten when the node ends
-        self._waiting: list[tuple[Run, bytes]] = []
+        self._waiting: list[tuple[Run, bytes, Language]] = []
         self._running: Run | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._work: asyncio.Task[None] | None = None
@@ -67,7 +66,7 @@ class Simulations:
     @property
     def under_way(self) -> list[Run]:
         """The run that is played, then those that wait, in their order."""
-        return [*([self._running] if self._running else []), *(run for run, _source in self._waiting)]
+        return [*([self._running] if self._running else []), *(run for run, _source, _language in self._waiting)]
 
     def of(self, scenario: str) -> list[Run]:
         """Return the runs of a scenario whose answer is kept, the newest first."""
@@ -124,9 +123,16 @@ class Simulations:
 
     # Acting.
 
-    def begin(self, scenario: str, source: bytes, *, runs: int, seed: int, by: str) -> Run:
+    def begin(self, scenario: str, source: bytes, *, runs: int, seed: int, by: str, language: Language = "en") -> Run:
         """Play a scenario, or let it wait its turn; return its run, which may be one that was played before.
 
+        Args:
+            scenario: its name.
+            source: its file.
+            runs: how many.
+            seed: where chance begins.
+            by: who asks.
+            language: in which it is said why a run fails.
         Raises:
             Malformed: too many runs or too few, or no seed.
             Refused: something it needs is not installed, or too many wait.
@@ -158,7 +164,7 @@ class Simulations:
                 n=len(self._waiting),
             )  # fmt: skip
         self._ended.pop(run.id, None)
-        self._waiting.append((run, source))
+        self._waiting.append((run, source, language))
         if self._work is None or self._work.done():
             self._work = asyncio.create_task(self._work_off())
         self._changed()
@@ -172,7 +178,7 @@ class Simulations:
             self._running.state = "cancelled"
             self._kill()
             return
-        self._waiting = [(one, source) for one, source in self._waiting if one.id != run.id]
+        self._waiting = [waiting for waiting in self._waiting if waiting[0].id != run.id]
         self._end(run, "cancelled")
         self._changed()
 
@@ -201,11 +207,11 @@ class Simulations:
 
     async def _work_off(self) -> None:
         while self._waiting:
-            run, source = self._waiting.pop(0)
+            run, source, language = self._waiting.pop(0)
             self._running, run.state, run.began_at = run, "running", self._clock()
             self._changed()
             try:
-                await self._play(run, source)
+                await self._play(run, source, language)
             except KatchiError as error:
                 if run.state == "running":
                     run.failure = str(error)
@@ -217,7 +223,7 @@ class Simulations:
                 self._running = None
             self._changed()
 
-    async def _play(self, run: Run, source: bytes) -> None:
+    async def _play(self, run: Run, source: bytes, language: Language) -> None:
         """Play one run, and keep what it found.
 
         Raises:
@@ -228,8 +234,8 @@ class Simulations:
             shutil.rmtree(at, ignore_errors=True)
             at.mkdir(parents=True, mode=0o700)
             (at / f"{run.scenario}.toml").write_bytes(source)
-            await self._sweep(run, at)
-            run.headlines = _headlines((at / ANSWER).read_bytes())
+            await self._sweep(run, at, language)
+            run.headlines = headlines_of((at / ANSWER).read_bytes())
             run.state, run.ended_at, run.step = "done", self._clock(), ""
             (at / "run.json").write_bytes(msgspec.json.encode(run))
             shutil.rmtree(self._folder / run.id, ignore_errors=True)
@@ -245,7 +251,7 @@ class Simulations:
             del self._kept[old.id]
             self._delete(old.id)
 
-    async def _sweep(self, run: Run, at: Path) -> None:
+    async def _sweep(self, run: Run, at: Path, language: Language) -> None:
         threads = max(1, len(os.sched_getaffinity(0)) - 1)
         words = ("sweep", f"{run.scenario}.toml", "--runs", str(run.runs), "--seed", str(run.seed), "--threads", str(threads))
         self._process = process = await asyncio.create_subprocess_exec(
@@ -254,6 +260,7 @@ class Simulations:
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
             cwd=at,
+            env=os.environ | {"KATCHI_LANG": language},
             start_new_session=True,  # a group of its own, which is killed as one
             limit=LINE_SIZE_MAX,
         )
@@ -287,12 +294,6 @@ class Simulations:
         shutil.rmtree(self._folder / id, ignore_errors=True)
 
 
-def id_of(scenario: str, source: bytes, runs: int, seed: int) -> str:
-    """Return the id of a run: of what decides its answer, and nothing else."""
-    whole = (scenario, sha256(source).hexdigest(), runs, seed, __version__)
-    return sha256(msgspec.json.encode(whole)).hexdigest()[:16]
-
-
 async def _heard(run: Run, process: asyncio.subprocess.Process) -> str:
     """Note how far a process says it is, until it says no more; return the end of all else that it said."""
     assert process.stderr is not None
@@ -313,16 +314,6 @@ async def _heard(run: Run, process: asyncio.subprocess.Process) -> str:
             run.step, run.done, run.total = str(said["step"]), int(said["done"]), int(said["total"])
         else:
             log = f"{said.get('message', '')}\n{said.get('hint', '')}"
-
-
-def _headlines(answer: bytes) -> tuple[Headline, ...]:
-    found = msgspec.json.decode(answer)["questions"]
-    return tuple(
-        Headline(
-            question=name, by_s=one["by_s"], probability=one["probability"], interval=tuple(one["interval"]), exact=one["exact"]
-        )
-        for name, one in list(found.items())[:HEADLINES]
-    )
 
 
 def _kept_in(folder: Path) -> Iterator[Run]:

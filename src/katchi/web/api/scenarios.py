@@ -97,7 +97,9 @@ async def run_scenario(visit: Visit, name: Name) -> Run:
     file = front.shelf.named(name)
     require_questions(await front.shelf.outline(file, visit.speech.language))
     who = ", ".join(filter(None, (post_of or front.posts[0], by)))
-    return front.simulations.begin(name, front.shelf.source(file), runs=body.runs, seed=body.seed, by=who)
+    return front.simulations.begin(
+        name, front.shelf.source(file), runs=body.runs, seed=body.seed, by=who, language=visit.speech.language
+    )
 
 
 @get("/api/scenarios/{name:str}/runs/{run:str}")

@@ -132,7 +132,9 @@ async def run(visit: Visit, name: str) -> Response[Any]:
         outline = await front.shelf.outline(file, visit.speech.language)
         require_questions(outline)
         by = ", ".join(filter(None, (officer.post, officer.name)))
-        begun = front.simulations.begin(name, front.shelf.source(file), runs=runs, seed=seed, by=by)
+        begun = front.simulations.begin(
+            name, front.shelf.source(file), runs=runs, seed=seed, by=by, language=visit.speech.language
+        )
     except KatchiError as error:
         return await _scenario(visit, name, error, **typed)
     return visit.to(f"/scenarios/{name}/results/{begun.id}")
