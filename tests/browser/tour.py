@@ -17,6 +17,7 @@ from katchi.web.pages.acts import ACTS
 
 HOUR_US = 3_600_000_000
 DATA = frozenset({"USGS ComCat", "Consultative group", "KOR national", "USA national", "EXERCISE"})  # typed in English
+DATA |= {"azure", "birch", "kernel", "numba", "numpy", "python", "scipy"}  # of a scenario, and of the manifest of an answer
 SUBJECT, POSITION, REASON = "지진 사건에 관한 협의", "우리는 아직 확인하지 못하였다.", "양측이 문안에 서명하였다."
 NOT_ASCII = "훈련"  # no marking
 WORDS = {"ko": "동맹국들은 협의하였다.", "en": "협의하였다 (en)"}
@@ -104,6 +105,10 @@ def tour(alliance: Alliance, seat: Seat, whole: str) -> Iterator[str]:
         ("as of a time", f"{room}/as-of"),
         ("as of a time, earlier", f"{room}/as-of?tick=4"),
         ("as of a time, with an error", f"{room}/as-of?at=없는+시각"),
+        ("scenarios", "/scenarios"),
+        ("scenario", "/scenarios/shift-handover"),
+        ("scenario that stays", "/scenarios/shift-handover/remove"),
+        ("no such scenario", "/scenarios/none"),
         ("link", "/link"),
         ("export", "/export"),
         ("interface", "/schema"),
@@ -117,9 +122,37 @@ def tour(alliance: Alliance, seat: Seat, whole: str) -> Iterator[str]:
     page.locator("#title").fill(" ")
     page.locator("form[action='/rooms'] button").click()
     yield "rooms, with an error"
+    yield from _scenarios(seat)
     seat.goes("/export")
     page.locator("form[action='/audit'] button").click()
     expect(page.locator("#live .mark")).to_be_visible(timeout=20_000)
     yield "export, audited"
     page.locator("form[action='/sign-out'] button").click()
     yield "signed out"
+
+
+def _scenarios(seat: Seat) -> Iterator[str]:
+    """Go over the pages of scenarios that show what an officer did."""
+    page = seat.page
+    seat.goes("/scenarios")
+    page.locator("#name").fill("없는 이름")
+    page.locator("#source").fill("x")
+    page.locator("form[enctype] button").click()
+    yield "scenarios, with an error"
+    seat.goes("/scenarios/hotline-check")
+    page.locator("#runs").fill("1")
+    page.locator("form[action$='/runs'] button").click()
+    yield "scenario, with an error"
+    page.locator("#runs").fill("1000")
+    page.locator("form[action$='/runs'] button").click()
+    yield "run under way"
+    expect(page.locator("#answer")).to_be_visible(timeout=180_000)
+    yield "answer of a run"
+    page.locator("form[action$='/remove'] button").click()
+    page.locator("#runs").fill("1000000")
+    page.locator("form[action$='/runs'] button").click()
+    expect(page.locator("#run")).to_be_visible()
+    address = page.url
+    page.locator("form[action$='/cancel'] button").click()
+    page.goto(address)
+    yield "run cancelled"

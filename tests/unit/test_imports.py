@@ -35,11 +35,12 @@ SHELL = {
     "offline": WORDS | {"language", "record"},
     "formats": WORDS | {"network", "exercise", "simulate"},
     "charts": WORDS | {"language", "network", "exercise", "simulate"},
-    "web": INSIDE | {"language", "serve"},
+    "web": INSIDE | {"language", "serve", "charts"},  # of charts the values alone: PAGES_TAKE
     "cli": INSIDE | STUDY | {"language", "store", "serve", "offline", "web", "demo", "formats", "charts"},
     "demo": INSIDE | {"language", "store", "serve", "cli"},
     "testing": INSIDE | {"network", "rehearse", "store", "bearer", "serve"},
 }
+PAGES_TAKE = {"katchi.charts.telling"}  # what is told, as values; what computes and draws runs outside the node
 MAY_USE_TESTING = {"cli/faults.py", "demo/stage.py"}
 
 # What pure code may take from outside: values, algorithms, no clock, chance, disk or network.
@@ -120,6 +121,13 @@ def test_every_import_points_inward():
 def test_every_package_has_its_place_in_the_table():
     packages = {file.split("/")[0].removesuffix(".py") for file in SOURCES} - {"__init__"}
     assert packages <= set(PURE) | set(SHELL)
+
+
+def test_pages_take_of_charts_what_is_told_and_nothing_that_draws():
+    found = [one for file, tree in SOURCES.items() if file.startswith("web/") for one in imports_of(tree, file)]
+    assert {one.target for one in found if one.inside == "charts"} == PAGES_TAKE
+    inside = {one.inside for one in imports_of(SOURCES["charts/telling.py"], "charts/telling.py")}
+    assert inside <= {None, "language"}
 
 
 def test_pure_code_opens_no_file_and_prints_nothing():

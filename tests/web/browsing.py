@@ -42,7 +42,7 @@ class Reading(HTMLParser):
             self.fields[given["name"]] = given.get("value", "")
         elif tag == "input" and kind in ("checkbox", "radio") and "checked" in given:
             self.fields[given["name"]] = given["value"]
-        elif tag == "textarea":
+        elif tag == "textarea" and self._textarea:
             self._textarea = given["name"]
             self.fields[self._textarea] = ""
         elif tag == "select":
@@ -53,7 +53,7 @@ class Reading(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag == "form":
             self._in_form = False
-        elif tag == "textarea":
+        elif tag == "textarea" and self._textarea:
             self.fields[self._textarea] = self.fields[self._textarea].removeprefix("\n")
             self._textarea = ""
         elif tag == "select":

@@ -8,6 +8,7 @@ sweep attained, with its interval. Where the answer is not the one hoped for is 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import altair as alt
@@ -114,6 +115,32 @@ def verdict(clock: Thresholds, attained: Attained, spoken: Speech) -> str:
     if attained.best >= clock.required:
         return _("attained, by {margin} points").format(margin=margin)
     return _("not attained, by {margin} points").format(margin=margin)
+
+
+def turning_said(found: Sequence[Regime], attained: Attained, spoken: Speech) -> Iterator[str]:
+    """Yield each q* at which another answer begins to hold, the q attained, and on which side of the nearest q* it lies."""
+    _ = spoken.translate
+    turns = [
+        (after.low, played(after.equilibrium))
+        for before, after in pairwise(found)
+        if after.equilibrium.profile != before.equilibrium.profile and 0 < after.low < 1
+    ]
+    for q, answer in turns:
+        yield _("q* {q}: from there on {answer}").format(q=spoken.share(q, 2), answer=answer)
+    if not turns:
+        yield _("no q*: one answer holds from never to always in time")
+    yield attained_said(attained, spoken)
+    if not turns:
+        return
+    nearest = min((q for q, _answer in turns), key=lambda q: abs(q - attained.best))
+    low, high = attained.interval if attained.exact is None else (attained.exact, attained.exact)
+    margin, said = f"{100 * abs(attained.best - nearest):.2f}", spoken.share(nearest, 2)
+    if low < nearest <= high:
+        yield _("too near to say: q* lies within the interval")
+    elif attained.best >= nearest:
+        yield _("the q attained is {margin} points above q* {q}").format(margin=margin, q=said)
+    else:
+        yield _("the q attained is {margin} points below q* {q}").format(margin=margin, q=said)
 
 
 def _scales(title: str) -> tuple[alt.X, alt.Y]:

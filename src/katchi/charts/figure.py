@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import altair
-import vl_convert
 from markupsafe import Markup, escape
 
 from katchi.charts.ink import FONTS, INK, PAPER, TEXT
 from katchi.errors import KatchiError
 from katchi.language import Language
 
+if TYPE_CHECKING:
+    import altair
+
 NAMESPACE = "http://www.w3.org/2000/svg"
-VEGA_LITE = ".".join(altair.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
 _FRAME = re.compile(r'^<svg [^>]*?width="([\d.]+)" height="([\d.]+)"[^>]*>(?:<rect [^>]*/>)?(.*)</svg>$', re.DOTALL)
 _TAG = re.compile(r"<[^<>]*>")  # what people wrote has no < left in it
 _ID = re.compile(r'(\sid="|"url\(#|\s(?:xlink:)?href="#)([A-Za-z_]+\d+)')
@@ -94,7 +94,11 @@ def vega(chart: altair.LayerChart) -> Markup:
     Raises:
         KatchiError: it drew something else than expected.
     """
-    drawn = vl_convert.vegalite_to_svg(chart.to_dict(validate=False), vl_version=VEGA_LITE)
+    import altair  # only here: what is drawn without vega needs neither, as a scenario's network
+    import vl_convert
+
+    version = ".".join(altair.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
+    drawn = vl_convert.vegalite_to_svg(chart.to_dict(validate=False), vl_version=version)
     framed = _FRAME.match(drawn)
     if framed is None:
         raise KatchiError("vega drew no SVG that is known here", hint="Install the versions that constraints.txt names.")

@@ -47,8 +47,9 @@ def gains(found: Improvement, question: str, measure: Measure, language: Languag
 def gain_said(gain: Gain, language: Language) -> str:
     """Return a gain with its interval, and the exact one where it is known."""
     spoken = speech(language)
+    _ = spoken.translate
     low, high = gain.interval
     said = f"{spoken.signed(gain.value, 2)} ({spoken.signed(low, 2)} {DASH} {spoken.signed(high, 2)})"
     if gain.exact is not None:
-        said += ", " + spoken.translate("exact {p}").format(p=spoken.signed(gain.exact, 2))
+        said += ", " + _("exact {p}").format(p=spoken.signed(gain.exact, 2))
     return said

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from markupsafe import Markup
 
@@ -21,7 +21,9 @@ from katchi.charts.speech import Names, speech
 from katchi.exercise.scenario import Inject, Scenario
 from katchi.language import Language
 from katchi.network.model import Stage, cycle_of
-from katchi.simulate.sweep import Criticality
+
+if TYPE_CHECKING:
+    from katchi.simulate.sweep import Criticality
 
 BOX, MARGIN, GAP, GAP_OF_CHANCE = 176.0, 12.0, 40.0, 80.0  # px
 PAD, LEADING_TITLE, LEADING_NOTE, GAUGE = 9.0, 16.0, 15.0, 5.0

@@ -1,12 +1,17 @@
-"""The report of a scenario: everything that can be found of it, gathered for the charts."""
+"""What is told of a scenario: everything that can be found of it, gathered for the charts, and written."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
+
 from katchi.charts.findings import Decided, Findings
-from katchi.charts.report import report
+from katchi.charts.report import LANGUAGES, report
+from katchi.charts.sections import tellings
+from katchi.charts.telling import ANSWER, REPORT, TOLD, Tellings
+from katchi.cli.figures import Progress
 from katchi.cli.speech import LANGUAGE
 from katchi.errors import NotFound, Refused, os_reason
 from katchi.exercise.scenario import Scenario
@@ -20,25 +25,48 @@ from katchi.simulate.sweep import Sweep
 COMPARED_RUNS_MAX = 200_000  # of each change
 
 
-def write_report(path: Path, scenario: Scenario, swept: Sweep, manifest: Mapping[str, object], *, threads: int) -> None:
-    """Write the report of a sweep as one HTML file, with what changes gain, what it hangs on, and what is decided.
+def told_of(scenario: Scenario, swept: Sweep, manifest: Mapping[str, object], *, threads: int, progress: Progress) -> Tellings:
+    """Return what is told of a sweep, with what changes gain, what it hangs on, and what is decided."""
+    improvement, runs = None, min(swept.runs, COMPARED_RUNS_MAX)
+    if scenario.changes:
+        progress.begins("improve")
+        improvement = improve(scenario.network, scenario.changes, seed=swept.seed, runs=runs, threads=threads, progress=progress)
+    progress.begins("sensitivity")
+    hangs = sensitivity(scenario.network, scenario.uncertain, seed=swept.seed, threads=threads, progress=progress)
+    progress.begins("game")
+    game = decided(scenario, swept)
+    progress.begins("drawing")
+    found = Findings(scenario=scenario, sweep=swept, improvement=improvement, sensitivity=hangs, decided=game, manifest=manifest)
+    told = tellings(found)
+    progress.clear()
+    return told
+
+
+def write_report(path: Path, told: Tellings) -> None:
+    """Write a report as one HTML file.
 
     Raises:
         NotFound: the file cannot be written.
     """
-    runs = min(swept.runs, COMPARED_RUNS_MAX)
-    found = Findings(
-        scenario=scenario,
-        sweep=swept,
-        improvement=improve(scenario.network, scenario.changes, seed=swept.seed, runs=runs, threads=threads)
-        if scenario.changes
-        else None,
-        sensitivity=sensitivity(scenario.network, scenario.uncertain, seed=swept.seed, threads=threads),
-        decided=decided(scenario, swept),
-        manifest=manifest,
-    )
+    _write(path, report(told, language=LANGUAGE).encode())
+
+
+def write_all(folder: Path, told: Tellings, answer: Mapping[str, object]) -> None:
+    """Write the answer, what is told of it, and a report in each language to a folder, made if it is not there.
+
+    Raises:
+        NotFound: a file cannot be written.
+    """
+    _write(folder / ANSWER, msgspec.json.encode(answer, order="deterministic"))
+    _write(folder / TOLD, msgspec.json.encode(told))
+    for language in LANGUAGES:
+        _write(folder / REPORT.format(language=language), report(told, language=language).encode())
+
+
+def _write(path: Path, data: bytes) -> None:
     try:
-        path.write_text(report(found, language=LANGUAGE), encoding="utf-8")
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(data)
     except OSError as error:
         raise NotFound(
             "cannot write {path}: {error}", hint="Name a file that can be written.", path=str(path), error=os_reason(error)

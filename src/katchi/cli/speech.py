@@ -58,13 +58,18 @@ def said_error(error: KatchiError) -> tuple[str, str]:
     return error.said(_in_a_sentence)
 
 
+def error_said(error: KatchiError) -> dict[str, str | int]:
+    """Return an error for a program, in the language spoken here."""
+    message, hint = said_error(error)
+    return {"error": type(error).__name__, "message": message, "hint": hint, "exit_status": error.exit_status}
+
+
 def tell_error(error: KatchiError, *, as_json: bool) -> None:
     """Print an error on stderr: what happened, and what to do next."""
-    message, hint = said_error(error)
     if as_json:
-        said = {"error": type(error).__name__, "message": message, "hint": hint, "exit_status": error.exit_status}
-        sys.stderr.write(msgspec.json.encode(said).decode() + "\n")
+        sys.stderr.write(msgspec.json.encode(error_said(error)).decode() + "\n")
         return
+    message, hint = said_error(error)
     sys.stderr.write(_("katchi: {message}").format(message=message) + "\n")
     if hint:
         sys.stderr.write(f"  {hint}\n")

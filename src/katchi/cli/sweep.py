@@ -60,6 +60,13 @@ def run(
     cluster: Annotated[str | None, Parameter(help=_("Play on the Dask cluster at this address."))] = None,
     times: Annotated[Path | None, Parameter(help=_("Write the time of every run to this file, .csv or .parquet."))] = None,
     report: Annotated[Path | None, Parameter(help=_("Write a report with charts to this file, .html."))] = None,
+    into: Annotated[
+        Path | None,
+        Parameter(help=_("Write to this folder the answer as JSON, what is told of it, and a report in each language.")),
+    ] = None,
+    lines: Annotated[
+        bool, Parameter(negative="", help=_("Say how far it has come in lines of JSON on stderr, for programs."))
+    ] = False,
     json: JsonOption = False,
 ) -> int:
     scenario = opened(file)
@@ -71,7 +78,9 @@ def run(
         within=within / 100 if within is not None else None,
         quasi=1 << quasi if quasi else 0,
     )
-    keeper = _Keeper(keep, asked, Progress())
+    bar = Progress(as_lines=lines)
+    bar.begins("sweep")
+    keeper = _Keeper(keep, asked, bar)
     part = keeper.begun(scenario)
     was_interrupted = False
     try:
@@ -86,12 +95,17 @@ def run(
     played = manifest(scenario, file=str(file), seed=seed, runs=found.runs, engine=found.engine)
     if times is not None:
         _write_times(times, scenario, found, played)
-    if report is not None:
-        from katchi.cli.reporting import write_report
+    answer = {**msgspec.to_builtins(found, enc_hook=str), "manifest": played, "interrupted": was_interrupted}
+    if report is not None or into is not None:
+        from katchi.cli import reporting
 
-        write_report(report, scenario, found, played, threads=asked.threads)
+        told = reporting.told_of(scenario, found, played, threads=asked.threads, progress=bar)
+        if report is not None:
+            reporting.write_report(report, told)
+        if into is not None:
+            reporting.write_all(into, told, answer)
     if json:
-        say_json({**msgspec.to_builtins(found, enc_hook=str), "manifest": played, "interrupted": was_interrupted})
+        say_json(answer)
     else:
         _say(found, scenario)
     if was_interrupted:

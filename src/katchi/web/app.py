@@ -72,7 +72,9 @@ def _as_ours(error: HTTPException) -> KatchiError:
         case 405:
             return KatchiError("this address does not take that", hint="Go back, and use the page's own buttons.")
         case 413:
-            return KatchiError("what was sent is too large", hint="A paper has at most 64 MiB; a text about 16,000 letters.")
+            return KatchiError(
+                "what was sent is too large", hint="A paper has at most 64 MiB; a text about 16,000 letters; a scenario 256 KiB."
+            )
         case _:
             return KatchiError("the request cannot be read: {detail}", hint="Go back and send it again.", detail=error.detail)
 

@@ -22,6 +22,8 @@ from katchi.web.outside import Audits
 from katchi.web.sent import Sent
 from katchi.web.sessions import Sessions
 from katchi.web.shared import Shared
+from katchi.web.shelf import Shelf
+from katchi.web.simulations import Simulations
 
 Value = TypeVar("Value")
 
@@ -38,6 +40,8 @@ class Front:
         self.live = Live(self._now)
         self.shared = Shared(clock)
         self.audits = Audits(directory.path, self.live.changed)
+        self.shelf = Shelf(directory.path / "scenarios")
+        self.simulations = Simulations(directory.path / "simulations", self.live.changed, clock)
         self._rings = 0
         machine = service.driver.machine
         self.ally, self.mode = machine.own.ally, machine.settings.mode
@@ -64,6 +68,7 @@ class Front:
         """End the streams and close web.sqlite."""
         self.live.end()
         self.audits.end()
+        self.simulations.end()
         self._local.close()
 
     def _now(self) -> Now:

@@ -1,4 +1,4 @@
-"""Long work outside the node's process: an audit, an export. Both read the store, and never write it."""
+"""Long work outside the node's process: an audit, an export, all that concerns a scenario. None of it writes the store."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Audits:
     async def _run(self, language: Language, clock: Any) -> None:
         assert self.last is not None
         began = self.last.began_at
-        status, out, log = await _katchi(language, "record", "audit", str(self._directory), "--json")
+        status, out, log = await katchi(language, "record", "audit", str(self._directory), "--json")
         if status in (SOUND, BROKEN) and out:
             self.last = Audit(began, clock(), msgspec.json.decode(out))
         else:
@@ -82,7 +82,7 @@ async def exported(directory: Path, room: bytes | None, suffix: str, language: L
     holder = tempfile.TemporaryDirectory(prefix="katchi-export-")
     file = Path(holder.name) / f"export{suffix}"
     words = ["record", "export", str(directory), "--out", str(file), *(("--room", room.hex()) if room else ())]
-    status, _, log = await _katchi(language, *words)
+    status, _, log = await katchi(language, *words)
     if status != 0:
         holder.cleanup()
         said = log.decode(errors="replace").strip().removeprefix("katchi: ")
@@ -96,19 +96,35 @@ async def exported(directory: Path, room: bytes | None, suffix: str, language: L
     return pieces(), file.stat().st_size
 
 
-async def _katchi(language: Language, *words: str) -> tuple[int, bytes, bytes]:
-    """Run a command of katchi in a process of its own; return its exit status and what it said."""
+async def katchi(
+    language: Language, *words: str, at: Path | None = None, seconds_max: float | None = None
+) -> tuple[int, bytes, bytes]:
+    """Run a command of katchi in a process of its own; return its exit status and what it said.
+
+    Args:
+        language: in which it speaks.
+        words: of the command.
+        at: the folder in which it runs; the node's own if None.
+        seconds_max: it is killed after so long, and TimeoutError raised.
+    """
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "katchi.cli", *words),
+        *command(*words),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        cwd=at,
         env=os.environ | {"KATCHI_LANG": language},
     )
     try:
-        out, log = await process.communicate()
-    except asyncio.CancelledError:
-        process.kill()
+        async with asyncio.timeout(seconds_max):
+            out, log = await process.communicate()
+    except BaseException:
+        if process.returncode is None:
+            process.kill()
         raise
     return process.returncode or 0, out, log
+
+
+def command(*words: str) -> tuple[str, ...]:
+    """Return what starts a command of katchi; -P: nothing is imported from the folder in which it runs."""
+    return (sys.executable, "-P", "-m", "katchi.cli", *words)

@@ -35,6 +35,7 @@ def environment(language: Language) -> Environment:
     made.globals |= {"_": said.translate, "said": said.said, "speech": said, "zones": ZONES, "languages": LANGUAGES}
     made.globals |= {"language": language, "version": __version__, "asset": asset}
     made.filters |= {"iso": iso, "plain": plain, "bracketed": bracketed}
+    made.filters["drawing"] = Markup  # charts/figure.py made it in a process of ours, and escaped what it was given
     return made
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from litestar import Router
 from litestar.types import ControllerRouterHandler
 
-from katchi.web.api import consultations, link, node, papers, record, rooms
+from katchi.web.api import consultations, link, node, papers, record, rooms, scenarios
 from katchi.web.api.asking import require_known_parameters
 
 HANDLERS: Sequence[ControllerRouterHandler] = (
@@ -23,6 +23,7 @@ HANDLERS: Sequence[ControllerRouterHandler] = (
             *papers.HANDLERS,
             *record.HANDLERS,
             *consultations.HANDLERS,
+            *scenarios.HANDLERS,
         ],
         guards=[require_known_parameters],
     ),

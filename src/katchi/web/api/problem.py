@@ -126,7 +126,9 @@ def error_of_http(request: Request[Any, Any, Any], error: HTTPException) -> Katc
                 methods=(error.headers or {}).get("allow", ""),
             )
         case 413:
-            return TooLarge("what was sent is too large", hint="A paper has at most 64 MiB; a text about 16,000 letters.")
+            return TooLarge(
+                "what was sent is too large", hint="A paper has at most 64 MiB; a text about 16,000 letters; a scenario 256 KiB."
+            )
         case _:
             return _of_parameter(request, error)
 

@@ -246,6 +246,8 @@ def type_of(schema: Mapping[str, Any]) -> str:
     found = schema.get("type", "any")
     if isinstance(found, list):
         return " or ".join(found)
+    if found == "array" and "prefixItems" in schema:  # a tuple
+        return f"[{', '.join(map(type_of, schema['prefixItems']))}]"
     if found == "array":
         return f"[{type_of(schema.get('items', {}))}]"
     if found == "object" and isinstance(schema.get("additionalProperties"), dict):
@@ -256,9 +258,12 @@ def type_of(schema: Mapping[str, Any]) -> str:
 def _curl(method: str, url: str, example: Any, takes_bytes: bool) -> str:
     call = 'curl -H "Authorization: Bearer $TOKEN"'
     if takes_bytes:
-        return f"{call} '{url}?name=paper.pdf' -T paper.pdf"
+        file, query = ("paper.pdf", "?name=paper.pdf") if url.endswith("/papers") else ("scenario.toml", "")
+        return f"{call} '{url}{query}' -T {file}"
     if method == "GET":
         return f"{call} '{url}'"
+    if method == "DELETE":
+        return f"{call} -X DELETE '{url}'"
     return f"{call} '{url}' \\\n  --json '{json.dumps(example or {}, ensure_ascii=False)}'"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from litestar.types import ControllerRouterHandler
 
-from katchi.web.pages import acts, consultations, duty, link, live, papers, record, rooms, sign_in
+from katchi.web.pages import acts, consultations, duty, link, live, papers, record, results, rooms, scenarios, sign_in
 
 HANDLERS: Sequence[ControllerRouterHandler] = (
     *sign_in.HANDLERS,
@@ -17,5 +17,7 @@ HANDLERS: Sequence[ControllerRouterHandler] = (
     *papers.HANDLERS,
     *rooms.HANDLERS,
     *record.HANDLERS,
+    *scenarios.HANDLERS,
+    *results.HANDLERS,
     *link.HANDLERS,
 )

@@ -126,6 +126,7 @@ const KEYS = {
   a: () => { const act = document.activeElement?.dataset?.acknowledge || document.querySelector("[data-acknowledge]")?.dataset.acknowledge; if (act) location.assign(`${act}#text`); },
   i: () => document.querySelector("form[data-draft] :is(input:not([type=hidden]), textarea)")?.focus(),
   d: () => location.assign("/"),
+  s: () => { if (document.body.dataset.live) location.assign("/scenarios"); },
   "?": () => location.assign("/keys"),
 };
 document.addEventListener("keydown", (event) => {
@@ -135,6 +136,22 @@ document.addEventListener("keydown", (event) => {
   const act = KEYS[event.key.toLowerCase()];
   if (act) { event.preventDefault(); act(); }
 });
+
+// A run under way: how far it is, once a second; when it has ended, its page shows what it found.
+async function follow() {
+  try {
+    const answer = await fetch(location.href, { redirect: "error" });
+    const now = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (!now.getElementById("run")) { location.reload(); return; }
+    for (const name of ["run-step", "run-count"]) {
+      const text = now.getElementById(name).textContent;
+      if (byId(name).textContent !== text) byId(name).textContent = text;  // said aloud only when it is another
+    }
+    for (const name of ["run-bar", "run-list"]) byId(name).replaceWith(now.getElementById(name));
+  } catch { /* the node does not answer: asked again */ }
+  setTimeout(follow, 1_000);
+}
+if (byId("run")) setTimeout(follow, 1_000);
 
 // Drafts: kept on the node half a second after the last key.
 for (const form of document.querySelectorAll("form[data-draft]")) {

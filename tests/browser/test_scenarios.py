@@ -1,0 +1,140 @@
+"""Scenarios in a browser: one is added, run and read, in both languages and both sizes, with scripts and without."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+import pytest
+from alliance import Alliance, Seat, Seated
+from playwright.sync_api import expect
+from test_accessible import width_beyond
+
+from katchi.language import Language
+
+RAN_MS_MAX: Final = 180_000.0  # on a busy machine; alone it is ten seconds
+SMALL: Final = """\
+title = { en = "A short exchange", ko = "짧은 교환" }
+deadline = "1 h"
+
+[stages.write]
+title = { en = "it is written", ko = "작성" }
+takes = { exponential = "20 min" }
+source = "guess"
+
+[stages.answer]
+title = { en = "it is answered", ko = "회신" }
+takes = { exponential = "15 min" }
+after = ["write"]
+source = "published: a table"
+
+[questions.answered]
+title = { en = "it is answered", ko = "회신함" }
+stage = "answer"
+"""
+UNFIT: Final = '[stages.write]\ntakes = "5 minutes"\n'
+PARTS: Final = ["answer", "curve", "held", "hangs", "sources", "network", "manifest"]
+
+
+def adds(seat: Seat, name: str, source: str) -> None:
+    """Type a scenario into the form of the list, and send it."""
+    seat.goes("/scenarios")
+    seat.page.locator("#name").fill(name)
+    seat.page.locator("#source").fill(source)
+    seat.page.locator("form[enctype] button").click()
+
+
+def asks_for_a_run(seat: Seat, *, runs: int, seed: int) -> None:
+    seat.page.locator("#runs").fill(str(runs))
+    seat.page.locator("#seed").fill(str(seed))
+    seat.page.locator("form[action$='/runs'] button").click()
+    expect(seat.page.locator("#run progress")).to_be_visible()
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_an_officer_goes_by_keys_to_a_scenario_runs_it_and_reads_what_was_found(
+    alliance: Alliance, seated: Seated, axe, screens, tmp_path: Path, language: Language
+):
+    seat = seated(alliance, "KOR", language)
+    adds(seat, f"short-{language}", SMALL)
+    seat.goes("/")
+    with seat.page.expect_navigation(url="**/scenarios"):
+        seat.page.keyboard.press("s")
+    while seat.page.evaluate("() => document.activeElement.id") != f"s-short-{language}":
+        seat.page.keyboard.press("j")
+    with seat.page.expect_navigation(url=f"**/scenarios/short-{language}"):
+        seat.page.keyboard.press("Enter")
+    assert axe(seat.page) == [] and width_beyond(seat.page) == 0
+    screens(seat.page, "scenario", whole=True)
+    asks_for_a_run(seat, runs=1000, seed=3)
+    assert axe(seat.page) == [] and width_beyond(seat.page) == 0
+    screens(seat.page, "scenario-run")
+    expect(seat.page.locator("#answer")).to_be_visible(timeout=RAN_MS_MAX)  # by itself
+    assert seat.page.locator("section.part[id]").evaluate_all("(parts) => parts.map((part) => part.id)") == PARTS
+    expect(seat.page.locator(".mark.notional").first).to_be_visible()
+    assert axe(seat.page) == [] and width_beyond(seat.page) == 0
+    screens(seat.page, "scenario-answer", whole=True)
+    with seat.page.expect_download() as saved:
+        seat.page.locator(f"a[href$='/report/{language}']").click()
+    saved.value.save_as(tmp_path / "report.html")
+    assert f'<html lang="{language}">' in (tmp_path / "report.html").read_text(encoding="utf-8")
+    seat.goes("/scenarios")
+    screens(seat.page, "scenarios", whole=True)
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_the_letters_of_every_drawing_are_those_of_the_page(alliance: Alliance, seated: Seated, language: Language):
+    seat = seated(alliance, "KOR", language)
+    seat.goes("/scenarios/shift-handover")
+    svg = seat.page.locator("#network svg").first
+    assert svg.get_attribute("lang") == language
+    words = svg.locator("text").all_text_contents()
+    assert bool(re.search("[가-힣]", "".join(words))) == (language == "ko")
+    boxes = svg.locator("text").evaluate_all(
+        "(texts) => texts.filter((text) => text.textContent.trim()).map((text) => text.getBBox().width)"
+    )
+    assert boxes and all(width > 0 for width in boxes)
+    families = svg.evaluate("(svg) => getComputedStyle(svg).fontFamily")
+    loaded = seat.page.evaluate("() => [...document.fonts].filter((face) => face.status === 'loaded').map((face) => face.family)")
+    wanted = "Noto Sans KR Variable" if language == "ko" else "Public Sans Variable"
+    assert wanted in families and any(wanted in face for face in loaded)
+
+
+def test_without_scripts_a_run_is_followed_and_read_all_the_same(alliance: Alliance, seated: Seated):
+    seat = seated(alliance, "USA", scripts=False)
+    adds(seat, "plain", SMALL)
+    expect(seat.page.locator("h1")).to_have_text("A short exchange")
+    asks_for_a_run(seat, runs=1000, seed=4)
+    expect(seat.page.locator("#answer")).to_be_visible(timeout=RAN_MS_MAX)  # the page asks again by itself
+    assert seat.page.locator("section.part svg").count() > 4
+    seat.page.locator("form[action$='/remove'] button").click()
+    seat.page.locator("a[href$='/remove']").click()
+    seat.page.locator("form[action$='/remove'] button").click()
+    expect(seat.page.locator("#s-reference")).to_be_visible()
+    assert seat.page.locator("#s-plain").count() == 0
+
+
+def test_a_run_that_is_cancelled_is_gone(alliance: Alliance, seated: Seated):
+    seat = seated(alliance, "USA")
+    seat.goes("/scenarios/reference")
+    asks_for_a_run(seat, runs=1_000_000, seed=5)
+    seat.page.locator("form[action$='/cancel'] button").click()
+    expect(seat.page.locator("#run-title")).to_be_visible()
+    assert seat.page.locator("a.row[href*='/results/']").count() == 0
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_a_file_that_does_not_fit_comes_back_with_its_line_and_the_summary_leads_to_it(
+    alliance: Alliance, seated: Seated, axe, witness, language: Language
+):
+    witness.expect("status of 400")
+    seat = seated(alliance, "KOR", language)
+    adds(seat, "unfit", UNFIT)
+    summary = seat.page.locator("#errors")
+    expect(summary).to_be_focused()
+    expect(summary).to_contain_text("unfit.toml:2")
+    summary.locator("a").click()
+    expect(seat.page.locator("#source")).to_be_focused()
+    expect(seat.page.locator("#source")).to_have_value(UNFIT)
+    assert axe(seat.page) == [] and width_beyond(seat.page) == 0
