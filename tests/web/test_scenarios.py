@@ -72,7 +72,7 @@ def test_no_drawing_has_a_style_a_script_or_an_address(officer: Browser, result:
 def test_an_answer_is_told_in_korean_too(alone: Stage, result: str):
     browser = browser_at(alone, "KOR", language="ko")
     page = browser.read(result)
-    assert "제때 끝날 가능성" in page.text and "짧은 교환" in page.text and "회신함" in page.text
+    assert "기한 안에 끝날 확률" in page.text and "짧은 교환" in page.text and "회신함" in page.text
     browser.close()
 
 
