@@ -2,6 +2,7 @@
 "use strict";
 const $ = id => document.getElementById(id);
 const words = JSON.parse($("words").textContent);
+const katchi = verifier({ forms: JSON.parse($("forms").textContent), curve: globalThis.ed25519 });
 const bundle = Uint8Array.from(atob($("bundle").textContent), one => one.charCodeAt(0));
 const UNSHOWN = /[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g;  // what would turn text round, or hide it
 const shown = v => ["string", "number"].includes(typeof v) ? String(v).replace(UNSHOWN, "\ufffd") : "";
