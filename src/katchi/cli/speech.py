@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from katchi import language
-from katchi.errors import KatchiError, Sentence
+from katchi.errors import KatchiError, Malformed, Sentence
 from katchi.vocabulary import WORDS, word
 
 LANGUAGE = language.chosen()
@@ -61,13 +61,16 @@ def said_error(error: KatchiError) -> tuple[str, str]:
 def tell_error(error: KatchiError, *, as_json: bool) -> None:
     """Print an error on stderr: what happened, and what to do next."""
     message, hint = said_error(error)
+    others = [said_error(other) for other in error.others] if isinstance(error, Malformed) else []
     if as_json:
         said = {"error": type(error).__name__, "message": message, "hint": hint, "exit_status": error.exit_status}
-        sys.stderr.write(msgspec.json.encode(said).decode() + "\n")
+        more = {"others": [{"message": other, "hint": what} for other, what in others]} if others else {}
+        sys.stderr.write(msgspec.json.encode(said | more).decode() + "\n")
         return
-    sys.stderr.write(_("katchi: {message}").format(message=message) + "\n")
-    if hint:
-        sys.stderr.write(f"  {hint}\n")
+    for said_message, said_hint in ((message, hint), *others):
+        sys.stderr.write(_("katchi: {message}").format(message=said_message) + "\n")
+        if said_hint:
+            sys.stderr.write(f"  {said_hint}\n")
 
 
 def clock(time: int | None, *, with_date: bool = True) -> str:

@@ -15,7 +15,7 @@ from litestar.datastructures import Cookie, FormMultiDict
 from markupsafe import Markup
 
 from katchi import __version__
-from katchi.errors import KatchiError
+from katchi.errors import KatchiError, Malformed
 from katchi.language import Language
 from katchi.web.front import Front
 from katchi.web.sessions import Officer, SignedOut
@@ -100,11 +100,10 @@ class Visit:
         return await self.request.form()
 
     def told(self, error: KatchiError | None) -> list[dict[str, str]]:
-        """Return an error as the summary on top of a form says it."""
-        if error is None:
-            return []
-        message, hint = error.said(self.speech.in_a_sentence)
-        return [{"message": message, "hint": hint, "field": error.field}]
+        """Return an error, and what else is wrong, as the summary on top of a form says it."""
+        each = error.each if isinstance(error, Malformed) else (error,) if error is not None else ()
+        said = [(one.field, *one.said(self.speech.in_a_sentence)) for one in each]
+        return [{"field": field, "message": message, "hint": hint} for field, message, hint in said]
 
     def error(self, error: KatchiError, *, template: str = "error.html", **values: Any) -> Response[str]:
         """Return a page that says what happened and what to do next."""
