@@ -196,14 +196,8 @@ def decide(state: Consultation, own: str, command: ConsultationCommand, held: He
 
 def _decision(command: RecordDecision, now: int) -> acts.DecisionRecorded:
     faults = Faults()
-    texts = (
-        ("question", "the question", command.question, acts.TEXT_LENGTH_MAX),
-        *(("options", "an option", option, acts.TEXT_LENGTH_MAX) for option in command.options),
-        ("outcome", "the outcome", command.outcome, acts.TEXT_LENGTH_MAX),
-        ("owner", "the owner", command.owner, acts.OWNER_LENGTH_MAX),
-        ("reason", "the reason", command.reason, acts.TEXT_LENGTH_MAX),
-        *((("follow_up", "the follow-up", command.follow_up, acts.TEXT_LENGTH_MAX),) if command.follow_up is not None else ()),
-    )
+    with faults:
+        _require_text(command.question, "the question", "question")
     with faults:
         if len(command.options) > acts.OPTIONS_MAX:
             raise Malformed(
@@ -213,9 +207,17 @@ def _decision(command: RecordDecision, now: int) -> acts.DecisionRecorded:
                 n=len(command.options),
                 limit=acts.OPTIONS_MAX,
             )
-    for field, what, text, limit in texts:
-        with faults:
-            _require_text(text, what, field, limit)
+        for option in command.options:
+            _require_text(option, "an option", "options")
+    with faults:
+        _require_text(command.outcome, "the outcome", "outcome")
+    with faults:
+        _require_text(command.owner, "the owner", "owner", acts.OWNER_LENGTH_MAX)
+    with faults:
+        _require_text(command.reason, "the reason", "reason")
+    with faults:
+        if command.follow_up is not None:
+            _require_text(command.follow_up, "the follow-up", "follow_up")
     with faults:
         if command.deadline is not None and command.deadline <= now:
             raise Malformed(

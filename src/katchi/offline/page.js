@@ -30,7 +30,9 @@ function textsIn(v, name) {  // all texts of a body, each with its field's name 
 }
 function entryOf(one, { marks }) {
   const { by: officer, form, ...said } = one.said ?? {}, place = `${one.epoch}/${one.seq}`;
-  return { ...one, officer, form, place, texts: textsIn(said), isBare: one.content === null, isCovered: one.by.has(one.ally),
+  const isOpening = one.kind === "chain.opened", spoken = isOpening ? said.reason : form;  // a token of the vocabulary
+  return { ...one, officer, spoken, place, texts: isOpening ? [] : textsIn(said),
+    isBare: one.content === null, isCovered: one.by.has(one.ally),
     by: [...one.by].filter(by => by !== one.ally).sort().join(", "), classes: [`p${one.precedence}`, one.kind.split(".")[0]],
     marks: marks.filter(mark => mark.where === `${one.ally} ${place}`) };
 }

@@ -263,13 +263,13 @@ const verifier = ({ forms, curve }) => {
     async function finish({ statement, signatures }, before) {
       const it = read(forms.objects.manifest, statement), raw = await H("sha256", label("manifest"), statement);
       broken(held.size && String([...held.keys()]) === String(it.rooms.map(one => hex(one.room))), "it holds other rooms");
-      broken(same(it.digest, await H("sha256", before)), "its bytes are not those that its exporter signed");
       for (const [i, { room, items }] of [...held.values()].entries()) {
         const who = room.members.get(it.exporter);
         need(who && same(who.fingerprint, it.identity) && room.mode === it.mode, "manifest-not-a-member", it.exporter);
         await signedBy(who, "manifest", raw, signatures);
         out.rooms.push(await audit(room, items, it.exporter, it.rooms[i]));
       }
+      broken(same(it.digest, await H("sha256", before)), "its bytes are not those that its exporter signed");
       out.manifest = it;
     }
     await attempt(async () => {

@@ -19,7 +19,7 @@ from katchi.errors import KatchiError, Malformed
 from katchi.language import Language
 from katchi.web.front import Front
 from katchi.web.sessions import Officer, SignedOut
-from katchi.web.speech import LANGUAGE_COOKIE, LANGUAGES, ZONES, bracketed, iso, language_of, plain, speech
+from katchi.web.speech import LANGUAGE_COOKIE, LANGUAGES, ZONES, bracketed, commands, iso, language_of, plain, speech
 
 TEMPLATES, STATIC = Path(__file__).parent / "templates", Path(__file__).parent / "static"
 YEAR_S = 365 * 24 * 3600
@@ -34,7 +34,7 @@ def environment(language: Language) -> Environment:
     )
     made.globals |= {"_": said.translate, "said": said.said, "speech": said, "zones": ZONES, "languages": LANGUAGES}
     made.globals |= {"language": language, "version": __version__, "asset": asset}
-    made.filters |= {"iso": iso, "plain": plain, "bracketed": bracketed}
+    made.filters |= {"iso": iso, "plain": plain, "bracketed": bracketed, "commands": commands}
     return made
 
 
