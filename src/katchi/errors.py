@@ -130,9 +130,45 @@ class KatchiError(Exception):
 
 
 class Malformed(KatchiError):
-    """The input cannot be read as what it should be."""
+    """The input cannot be read as what it should be; `others` is what else is wrong with it."""
 
     exit_status, http_status = 2, 400
+    others: tuple[Malformed, ...] = ()
+
+    @property
+    def each(self) -> tuple[Malformed, ...]:
+        """Everything that is wrong, in the order of the fields."""
+        return (self, *self.others)
+
+
+class Faults:
+    """Gathers what is wrong with an input, so that whoever gave it is told of all at once: `with faults:` around each check."""
+
+    def __init__(self) -> None:
+        self._found: list[Malformed] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._found)
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> bool:
+        if not isinstance(error, Malformed):
+            return False
+        self._found += error.each
+        return True
+
+    def require_none(self) -> None:
+        """Raise the first with all others, if there is any.
+
+        Raises:
+            Malformed: something is wrong.
+        """
+        first = {(error.field, error.message): error for error in reversed(self._found)}  # one fault is told once
+        if first:
+            error, *others = reversed(first.values())
+            error.others = tuple(others)
+            raise error
 
 
 class Refused(KatchiError):

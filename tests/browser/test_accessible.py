@@ -45,6 +45,18 @@ def width_beyond(page: Page) -> int:
     return int(beyond)
 
 
+def columns_beyond(page: Page) -> list[str]:
+    """Return the tables of which a telephone shows no more than a part."""
+    before = page.viewport_size
+    page.set_viewport_size(TELEPHONE)
+    beyond: list[str] = page.evaluate(
+        "() => [...document.querySelectorAll('.scroll')].filter((one) => one.scrollWidth > one.clientWidth)"
+        ".map((one) => one.innerText.slice(0, 60))"
+    )
+    page.set_viewport_size(before or TELEPHONE)
+    return beyond
+
+
 @cache
 def english() -> tuple[frozenset[str], list[re.Pattern[str]]]:
     """Return what the catalogue and the vocabulary say otherwise in Korean: as it stands, and with places to fill."""
@@ -80,6 +92,7 @@ def test_on_every_page_axe_finds_nothing_and_none_is_wider_than_a_telephone_and_
         found += [(name, violation) for violation in axe(seat.page)]
         if beyond := width_beyond(seat.page):
             found.append((name, f"{beyond} pixels wider than a telephone"))
+        found += [(name, f"a column lies beyond a telephone's edge: {table}") for table in columns_beyond(seat.page)]
         if language == "ko":
             found += [(name, f"in English: {text}") for text in english_on(seat.page)]
     assert not found, "\n".join(f"{name}: {what}" for name, what in found)

@@ -141,6 +141,17 @@ def test_signing_out_ends_the_session_for_whoever_copied_its_cookie(browse):
     assert browser.client.get("/").status_code == 401
 
 
+def test_signing_out_ends_the_stream_of_whoever_copied_the_cookie(browse):
+    browser = browse().signed_in()
+    token = browser.form_token()
+    with httpx.Client(base_url=browser.client.base_url, cookies=browser.client.cookies, timeout=5) as thief:  # noqa: SIM117
+        with thief.stream("GET", "/events") as stream:
+            lines = stream.iter_lines()
+            assert any(line.startswith("data:") for line in lines)
+            assert browser.client.post("/sign-out", data={"csrf": token}).status_code == 303
+            assert not any(line.startswith("data:") for line in lines), "the stream ends, and says nothing more"
+
+
 def test_an_allys_words_never_become_part_of_a_page(stage, browse):
     browser = browse().signed_in()
     opening = stage.ask("KOR", "consultations")[0]["id"]

@@ -139,6 +139,20 @@ def test_it_verifies_itself_offline_and_takes_no_key_on_its_own_word(shown, lang
     assert one.page.locator(".entry").count() == 3
 
 
+def test_why_a_chain_was_opened_and_at_which_post_is_said_in_words(shown):
+    azure, _birch = members("exercise")
+    room = a_room(azure, _birch)
+    identity = {"statement": azure.identity.statement, "signatures": list(azure.identity.signatures)}
+    body = {"by": None, "identity": identity, "reason": "founded", "reads": [1], "branches": [], "old_signatures": None}
+    first = an_entry(room, azure, kind=Kind.CHAIN_OPENED, body=body)
+    out = io.BytesIO()
+    item = b.EntryItem(header=first.header_bytes, signature=first.signature, salt=first.salt, body=first.body)
+    b.write_bundle(out, [b.charter_item(room.signed), item], azure.known, azure.signer, at=NOON)
+    text = shown(record_page(out.getvalue(), language="ko")).text(".entry")
+    assert "기록 사슬 개시 개설" in text and "당직" in text
+    assert "founded" not in text and "duty" not in text
+
+
 def test_it_draws_the_timeline_from_the_verified_bytes_alone(shown):
     one = shown(record_page(EXPORT))
     first, _, last = one.page.locator(".entry").all()

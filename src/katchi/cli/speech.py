@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from katchi import language
-from katchi.errors import KatchiError, Sentence
+from katchi.errors import KatchiError, Malformed, Sentence
 from katchi.vocabulary import WORDS, word
 
 LANGUAGE = language.chosen()
@@ -58,10 +59,12 @@ def said_error(error: KatchiError) -> tuple[str, str]:
     return error.said(_in_a_sentence)
 
 
-def error_said(error: KatchiError) -> dict[str, str | int]:
+def error_said(error: KatchiError) -> dict[str, Any]:
     """Return an error for a program, in the language spoken here."""
     message, hint = said_error(error)
-    return {"error": type(error).__name__, "message": message, "hint": hint, "exit_status": error.exit_status}
+    said = {"error": type(error).__name__, "message": message, "hint": hint, "exit_status": error.exit_status}
+    others = [dict(zip(("message", "hint"), said_error(other), strict=True)) for other in _others(error)]
+    return {**said, "others": others} if others else said
 
 
 def tell_error(error: KatchiError, *, as_json: bool) -> None:
@@ -69,10 +72,16 @@ def tell_error(error: KatchiError, *, as_json: bool) -> None:
     if as_json:
         sys.stderr.write(msgspec.json.encode(error_said(error)).decode() + "\n")
         return
-    message, hint = said_error(error)
-    sys.stderr.write(_("katchi: {message}").format(message=message) + "\n")
-    if hint:
-        sys.stderr.write(f"  {hint}\n")
+    for one in (error, *_others(error)):
+        message, hint = said_error(one)
+        sys.stderr.write(_("katchi: {message}").format(message=message) + "\n")
+        if hint:
+            sys.stderr.write(f"  {hint}\n")
+
+
+def _others(error: KatchiError) -> Sequence[KatchiError]:
+    """Return what else is wrong with the same input."""
+    return error.others if isinstance(error, Malformed) else ()
 
 
 def clock(time: int | None, *, with_date: bool = True) -> str:

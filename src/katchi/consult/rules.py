@@ -13,7 +13,7 @@ import msgspec
 from katchi.consult import acts
 from katchi.consult.consultation import Consultation
 from katchi.consult.stances import Counts, agreed_words, open_from, stance_after
-from katchi.errors import Malformed, Refused
+from katchi.errors import Faults, Malformed, Refused
 from katchi.record.entry import Entry
 from katchi.vocabulary import Form, Kind, Precedence, word
 
@@ -123,14 +123,19 @@ Held = Callable[[bytes], Entry | None]
 
 def decide_open(command: Open, *, now: int) -> Act:
     """Return the opening act that `command` causes, or raise. Any ally may open; nobody is asked."""
-    if not command.subject.strip():
-        raise Malformed("a consultation needs a subject", hint="Say in a few words what it is about.", field="subject")
-    _require_fit(command.subject, "the subject", "subject", acts.SUBJECT_LENGTH_MAX)
-    _require_fit(command.citing, "the commitment cited", "citing")
-    if command.due is not None and command.due <= now:
-        raise Malformed(
-            "the consultation would be due before it is opened", hint="Give a later time, or leave it out.", field="due"
-        )
+    faults = Faults()
+    with faults:
+        if not command.subject.strip():
+            raise Malformed("a consultation needs a subject", hint="Say in a few words what it is about.", field="subject")
+        _require_fit(command.subject, "the subject", "subject", acts.SUBJECT_LENGTH_MAX)
+    with faults:
+        _require_fit(command.citing, "the commitment cited", "citing")
+    with faults:
+        if command.due is not None and command.due <= now:
+            raise Malformed(
+                "the consultation would be due before it is opened", hint="Give a later time, or leave it out.", field="due"
+            )
+    faults.require_none()
     body = acts.Opened(
         by=command.by,
         subject=command.subject.strip(),
@@ -151,10 +156,11 @@ def decide(state: Consultation, own: str, command: ConsultationCommand, held: He
         is_frozen: whether our own chain has a fork that is not settled.
     Raises:
         Refused: our stance does not allow it now; the hint says what is open to us.
-        Malformed: a text that must be there is empty, or a deadline has passed.
+        Malformed: a text that must be there is empty, or a deadline has passed; it names every field that is wrong.
     """
     kind = KIND_OF[type(command)]
     require_open(state, own, kind)
+    faults = Faults()
     about: tuple[bytes, ...] = (state.opening,)
     body: acts.Body
     match command:
@@ -166,7 +172,9 @@ def decide(state: Consultation, own: str, command: ConsultationCommand, held: He
             body = acts.PositionStated(by=command.by, text=command.text, papers=command.papers)
         case ProposeWords():
             for tongue, text in command.words.items() or (("en", ""),):
-                _require_text(text, "a proposal", tongue)
+                with faults:
+                    _require_text(text, "a proposal", tongue)
+            faults.require_none()
             body = acts.WordsProposed(by=command.by, words=command.words)
         case SignWords():
             about = (state.opening, _proposal_to_sign(state, own, command, held, is_frozen))
@@ -175,8 +183,11 @@ def decide(state: Consultation, own: str, command: ConsultationCommand, held: He
             _require_text(command.reason, "the reason", "reason")
             body = acts.Ended(by=command.by, reason=command.reason)
         case CouldNotConsult():
-            _require_text(command.effort, "the effort made", "effort")
-            _require_text(command.reason, "the reason", "reason")
+            with faults:
+                _require_text(command.effort, "the effort made", "effort")
+            with faults:
+                _require_text(command.reason, "the reason", "reason")
+            faults.require_none()
             body = acts.CouldNotConsult(by=command.by, effort=command.effort, reason=command.reason)
         case RecordDecision():
             body = _decision(command, now)
@@ -184,24 +195,35 @@ def decide(state: Consultation, own: str, command: ConsultationCommand, held: He
 
 
 def _decision(command: RecordDecision, now: int) -> acts.DecisionRecorded:
-    _require_text(command.question, "the question", "question")
-    if len(command.options) > acts.OPTIONS_MAX:
-        raise Malformed(
-            "{n} options are named where {limit} fit",
-            hint="Name those that were weighed in the end.",
-            field="options",
-            n=len(command.options),
-            limit=acts.OPTIONS_MAX,
-        )
-    for option in command.options:
-        _require_text(option, "an option", "options")
-    _require_text(command.outcome, "the outcome", "outcome")
-    _require_text(command.owner, "the owner", "owner", acts.OWNER_LENGTH_MAX)
-    _require_text(command.reason, "the reason", "reason")
-    if command.follow_up is not None:
-        _require_text(command.follow_up, "the follow-up", "follow_up")
-    if command.deadline is not None and command.deadline <= now:
-        raise Malformed("the deadline of this decision has passed", hint="Give a later time, or leave it out.", field="deadline")
+    faults = Faults()
+    with faults:
+        _require_text(command.question, "the question", "question")
+    with faults:
+        if len(command.options) > acts.OPTIONS_MAX:
+            raise Malformed(
+                "{n} options are named where {limit} fit",
+                hint="Name those that were weighed in the end.",
+                field="options",
+                n=len(command.options),
+                limit=acts.OPTIONS_MAX,
+            )
+        for option in command.options:
+            _require_text(option, "an option", "options")
+    with faults:
+        _require_text(command.outcome, "the outcome", "outcome")
+    with faults:
+        _require_text(command.owner, "the owner", "owner", acts.OWNER_LENGTH_MAX)
+    with faults:
+        _require_text(command.reason, "the reason", "reason")
+    with faults:
+        if command.follow_up is not None:
+            _require_text(command.follow_up, "the follow-up", "follow_up")
+    with faults:
+        if command.deadline is not None and command.deadline <= now:
+            raise Malformed(
+                "the deadline of this decision has passed", hint="Give a later time, or leave it out.", field="deadline"
+            )
+    faults.require_none()
     return acts.DecisionRecorded(
         by=command.by,
         question=command.question,

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from katchi.consult import acts, rules
 from katchi.consult.consultation import Consultation
 from katchi.consult.stances import MOVES_NONE
-from katchi.errors import Malformed, NotFound, NotTrusted, Refused
+from katchi.errors import Faults, Malformed, NotFound, NotTrusted, Refused
 from katchi.node import commands as cmd
 from katchi.node.accepting import Acceptor
 from katchi.node.batch import CHUNK_SIZE, Chunk, Kept
@@ -20,7 +20,7 @@ from katchi.node.notices import Notice, Told
 from katchi.node.receipts import RECEIPTS_AN_ENTRY, Receipts
 from katchi.node.settings import PairedAlly
 from katchi.node.state import State, leaves_key
-from katchi.node.writing import Author, Chance, Envelope
+from katchi.node.writing import Author, Chance, Envelope, require_marking
 from katchi.record import merkle
 from katchi.record.canonical import decode_struct
 from katchi.record.charter import Charter, Room, SignedCharter, charter_bytes, sign_charter, verified_charter
@@ -91,13 +91,18 @@ class Clerk:
 
     def _weighed(self, command: rules.Open | rules.ConsultationCommand, now: int) -> tuple[Room, rules.Act]:
         """Return the act that a command causes, or raise what refuses it, but for papers not kept yet. Changes nothing."""
-        if isinstance(command, rules.Open):
-            room, act = self.room(command.room), rules.decide_open(command, now=now)
-        else:
-            state = self.consultation(command.consultation)
-            room = self.state.rooms.now[state.room]
-            is_frozen = self.state.chain(room.id, self.own.ally).is_frozen
-            act = rules.decide(state, self.own.ally, command, self.state.entry, is_frozen, now=now)
+        faults = Faults()
+        with faults:
+            if isinstance(command, rules.Open):
+                room, act = self.room(command.room), rules.decide_open(command, now=now)
+            else:
+                state = self.consultation(command.consultation)
+                room = self.state.rooms.now[state.room]
+                is_frozen = self.state.chain(room.id, self.own.ally).is_frozen
+                act = rules.decide(state, self.own.ally, command, self.state.entry, is_frozen, now=now)
+        with faults:
+            require_marking(command.marking or "")
+        faults.require_none()
         self._author.require_writable(room, act.body, self._envelope(act))
         return room, act
 

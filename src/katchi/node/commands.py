@@ -6,7 +6,17 @@ from typing import Literal
 
 import msgspec
 
-from katchi.consult.rules import Acknowledge, CouldNotConsult, End, Open, ProposeWords, RecordDecision, SignWords, StatePosition
+from katchi.consult.rules import (
+    Acknowledge,
+    ConsultationCommand,
+    CouldNotConsult,
+    End,
+    Open,
+    ProposeWords,
+    RecordDecision,
+    SignWords,
+    StatePosition,
+)
 from katchi.node.settings import PairedAlly
 
 
@@ -31,9 +41,9 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True, tag="pair"):
 
 
 class Consider(msgspec.Struct, frozen=True, kw_only=True, tag="consider"):
-    """Refuse what this act would be refused for, and write nothing: asked before its papers are kept."""
+    """Refuse what this act would be refused for, and write nothing: asked before papers are kept, and of a faulty form."""
 
-    act: Open | StatePosition
+    act: Open | ConsultationCommand
 
 
 class KeepChunk(msgspec.Struct, frozen=True, kw_only=True, tag="keep-chunk"):

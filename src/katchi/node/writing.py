@@ -75,11 +75,7 @@ class Author:
                 hint="It will be once the link has brought all signatures: `katchi room list`.",
                 allies=", ".join(room.missing),
             )
-        marking = envelope.marking
-        if len(marking) > 128 or not marking.isascii() or not marking.isprintable():
-            raise Malformed(
-                "a marking is at most 128 printable ASCII characters", hint='For example "UNCLASSIFIED".', field="marking"
-            )
+        require_marking(envelope.marking)
         return write_body(body)
 
     def open_chain(self, room: Room, now: int) -> None:
@@ -281,6 +277,18 @@ class Author:
                 said = decode_struct(statement.signed.statement, Checkpoint, size_max=STATEMENT_SIZE_MAX)
                 return statement.signed, said  # it was verified when it was taken over
         return None
+
+
+def require_marking(marking: str) -> None:
+    """Refuse a marking that no header can carry.
+
+    Raises:
+        Malformed: it is too long, or not printable ASCII.
+    """
+    if len(marking) > 128 or not marking.isascii() or not marking.isprintable():
+        raise Malformed(
+            "a marking is at most 128 printable ASCII characters", hint='For example "UNCLASSIFIED".', field="marking"
+        )
 
 
 def opening_of(entry: Entry) -> bytes | None:

@@ -2,6 +2,7 @@
 "use strict";
 const $ = id => document.getElementById(id);
 const words = JSON.parse($("words").textContent);
+const katchi = verifier({ forms: JSON.parse($("forms").textContent), curve: globalThis.ed25519 });
 const bundle = Uint8Array.from(atob($("bundle").textContent), one => one.charCodeAt(0));
 const UNSHOWN = /[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g;  // what would turn text round, or hide it
 const shown = v => ["string", "number"].includes(typeof v) ? String(v).replace(UNSHOWN, "\ufffd") : "";
@@ -29,7 +30,9 @@ function textsIn(v, name) {  // all texts of a body, each with its field's name 
 }
 function entryOf(one, { marks }) {
   const { by: officer, form, ...said } = one.said ?? {}, place = `${one.epoch}/${one.seq}`;
-  return { ...one, officer, form, place, texts: textsIn(said), isBare: one.content === null, isCovered: one.by.has(one.ally),
+  const isOpening = one.kind === "chain.opened", spoken = isOpening ? said.reason : form;  // a token of the vocabulary
+  return { ...one, officer, spoken, place, texts: isOpening ? [] : textsIn(said),
+    isBare: one.content === null, isCovered: one.by.has(one.ally),
     by: [...one.by].filter(by => by !== one.ally).sort().join(", "), classes: [`p${one.precedence}`, one.kind.split(".")[0]],
     marks: marks.filter(mark => mark.where === `${one.ally} ${place}`) };
 }

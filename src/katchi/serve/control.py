@@ -58,6 +58,8 @@ class Failure(msgspec.Struct, frozen=True):
     hint: str
     parameters: dict[str, Any]
     reason: str = ""
+    field: str = ""
+    others: tuple[Failure, ...] = ()  # what else is wrong with the input
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -143,7 +145,9 @@ def failure_of(error: KatchiError) -> Failure:
     """Return an error in its parts."""
     if isinstance(error, errors.Unverified):
         return Failure("Unverified", error.detail.template, "", dict(error.detail.parameters), error.reason)
-    return Failure(type(error).__name__, error.message, error.hint_template, dict(error.parameters))
+    others = tuple(map(failure_of, error.others)) if isinstance(error, errors.Malformed) else ()
+    kind, parameters = type(error).__name__, dict(error.parameters)
+    return Failure(kind, error.message, error.hint_template, parameters, field=error.field, others=others)
 
 
 def error_of(failure: Failure) -> KatchiError:
@@ -151,7 +155,10 @@ def error_of(failure: Failure) -> KatchiError:
     kind = getattr(errors, failure.error, KatchiError)
     if kind is errors.Unverified:
         return errors.Unverified(failure.reason, failure.message, **failure.parameters)
-    error: KatchiError = kind(failure.message, hint=failure.hint, **failure.parameters)
+    error: KatchiError = kind(failure.message, hint=failure.hint, field=failure.field, **failure.parameters)
+    if isinstance(error, errors.Malformed):
+        others = map(error_of, failure.others)
+        error.others = tuple(other for other in others if isinstance(other, errors.Malformed))
     return error
 
 

@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 
 from litestar import Response
 
-from katchi.errors import KatchiError
+from katchi.consult.rules import ConsultationCommand, Open
+from katchi.errors import KatchiError, Malformed
+from katchi.node.commands import Consider, Written
 from katchi.web.papers import keep_paper
 from katchi.web.sent import AlreadySent
 from katchi.web.sheet import PAPERS_MAX, Sheet, kept_papers, too_many_papers
@@ -61,13 +63,20 @@ def show(
         form_path=blank.path,
         values=values,
         kept_papers=papers,
-        errors=[_said(visit, error) for error in errors],
+        errors=[_said(visit, each) for error in errors for each in _in_turn(error, sheet)],
         ticket=drafts.ticket(officer, blank.path),
         number=visit.front.sent.new_number(),
         has_draft=bool(draft) and sheet is None,
         is_open=is_open,
         **blank.shown,
     )
+
+
+def _in_turn(error: KatchiError, sheet: Sheet | None) -> Sequence[KatchiError]:
+    """Return all that an error tells of, in the order in which the fields stand on the page."""
+    order = list(sheet.values) if sheet is not None else []
+    each = error.each if isinstance(error, Malformed) else (error,)
+    return sorted(each, key=lambda one: order.index(one.field) if one.field in order else len(order))
 
 
 def _said(visit: Visit, error: KatchiError) -> dict[str, str]:
@@ -106,6 +115,19 @@ async def send(
         await sheet.close()
     front.drafts.drop(officer, blank.path)
     return visit.to(path)
+
+
+async def submit_form(visit: Visit, sheet: Sheet, command: Open | ConsultationCommand) -> Written:
+    """Give the node the command that a form was read into.
+
+    Raises:
+        Malformed: something is wrong with it: all that could not be read, and all that the rules do not take.
+    """
+    if sheet.faults:
+        with sheet.faults:
+            await visit.front.submit(Consider(act=command))  # its unread fields stand as left out
+        sheet.faults.require_none()
+    return await visit.front.submit(command)
 
 
 async def _keep_papers(visit: Visit, sheet: Sheet, place: RoomOf) -> None:

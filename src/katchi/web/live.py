@@ -50,6 +50,10 @@ class Live:
         self._gathering = None
         self._turn += 1
         self._told = self._event()  # once for all streams
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Wake all streams: one whose session has ended ends."""
         self._changed.set()
         self._changed = asyncio.Event()
 
@@ -58,23 +62,28 @@ class Live:
         self._ended = True
         self._changed.set()
 
-    async def stream(self, post: str, last_id: str | None) -> AsyncIterator[bytes]:
-        """Yield events for a screen of `post`: at once if its last one is not the newest, then at each change."""
+    async def stream(self, post: str, last_id: str | None, *, is_open: Callable[[], bool]) -> AsyncIterator[bytes]:
+        """Yield events for a screen of `post`: at once if its last one is not the newest, then at each change.
+
+        Args:
+            is_open: whether the screen's session still is; once it is not, the stream ends, at the latest with a heartbeat.
+        """
         self.posts[post] += 1
         try:
             yield b"retry: 2000\n\n"
-            if last_id != self._id:
+            told = self._id
+            if last_id != told:
                 yield self._event()
-            while not self._ended:
-                changed = self._changed
+            while is_open() and not self._ended:
+                if told != self._id:
+                    told = self._id
+                    yield self._told
+                    continue
                 try:
                     async with asyncio.timeout(HEARTBEAT_S):
-                        await changed.wait()
+                        await self._changed.wait()
                 except TimeoutError:
                     yield b": still here\n\n"
-                    continue
-                if not self._ended:
-                    yield self._told
         finally:
             self.posts[post] -= 1
 

@@ -87,13 +87,23 @@ class Sessions:
         if not session or len(session) > TOKEN_LENGTH_MAX:
             return None
         key, now = digest_of(session), self._clock()
-        found = self._connection.execute("SELECT post, name, began_at, used_at FROM session WHERE token = ?", (key,))
-        row = next(iter(list(found)), None)
-        if row is None or now > row[3] + IDLE_US_MAX or now > row[2] + SESSION_US_MAX:
+        row = self._row(key, now)
+        if row is None:
             return None
         if now > row[3] + MINUTE_US:
             self._connection.execute("UPDATE session SET used_at = ? WHERE token = ?", (now, key))
         return Officer(row[0], row[1], key)
+
+    def is_open(self, officer: Officer) -> bool:
+        """Return whether an officer's session still is: that it is asked of does not keep it open."""
+        return self._row(officer.session, self._clock()) is not None
+
+    def _row(self, key: bytes, now: int) -> tuple[str, str | None, int, int] | None:
+        found = self._connection.execute("SELECT post, name, began_at, used_at FROM session WHERE token = ?", (key,))
+        row: tuple[str, str | None, int, int] | None = next(iter(list(found)), None)
+        if row is None or now > row[3] + IDLE_US_MAX or now > row[2] + SESSION_US_MAX:
+            return None
+        return row
 
     def sign_out(self, officer: Officer) -> None:
         """End a session."""

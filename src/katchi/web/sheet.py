@@ -13,7 +13,7 @@ import msgspec
 from litestar.datastructures import FormMultiDict, UploadFile
 
 from katchi.consult.acts import Paper
-from katchi.errors import KatchiError, Malformed
+from katchi.errors import Faults, KatchiError, Malformed
 from katchi.serve.clock import time_of
 from katchi.vocabulary import Form, Precedence
 from katchi.web.speech import ZONES
@@ -24,12 +24,13 @@ PAPERS_MAX = 16
 
 
 class Sheet:
-    """One form as it was sent: `values` holds every text that was typed."""
+    """One form as it was sent: `values` holds every text that was typed, `faults` what of it could not be read."""
 
     def __init__(self, fields: FormMultiDict) -> None:
         self.values: dict[str, str] = {}
         self.files: list[UploadFile] = []
-        for name, value in fields.multi_items():
+        self.faults = Faults()
+        for name, value in fields.items():  # in the order of the page; `multi_items` has none
             if isinstance(value, UploadFile):
                 self.files.append(value)
             elif isinstance(value, str):
@@ -60,44 +61,38 @@ class Sheet:
         return tuple(line.strip() for line in self.text(name).split("\n") if line.strip())
 
     def time(self, name: str, now: int) -> int | None:
-        """Return a time that may be left out; one without a zone is in the zone chosen beside it.
-
-        Raises:
-            Malformed: it cannot be read.
-        """
+        """Return a time that may be left out; one without a zone is in the zone chosen beside it. None if it is no time."""
         typed = self.text(name)
         if not typed:
             return None
         zone = next((zone.zone for zone in ZONES if zone.zone.key == self.values.get(f"{name}_zone")), None)
-        try:
-            return time_of(typed, now=now, zone=zone)
-        except KatchiError as error:
-            error.field = name
-            raise
+        with self.faults:
+            try:
+                return time_of(typed, now=now, zone=zone)
+            except KatchiError as error:
+                error.field = name
+                raise
+        return None
 
     @property
     def precedence(self) -> Precedence:
-        """How soon it must be handled.
-
-        Raises:
-            Malformed: it is not one of the four.
-        """
-        try:
-            return Precedence[self.values.get("precedence", "").upper()]
-        except KeyError:
-            raise _not_a_choice("precedence") from None
+        """How soon it must be handled: one of the four, else a fault."""
+        with self.faults:
+            try:
+                return Precedence[self.values.get("precedence", "").upper()]
+            except KeyError:
+                raise _not_a_choice("precedence") from None
+        return Precedence.ROUTINE
 
     @property
     def form(self) -> Form:
-        """In which form to consult.
-
-        Raises:
-            Malformed: it is not one of the three.
-        """
-        try:
-            return Form(self.values.get("form", ""))
-        except ValueError:
-            raise _not_a_choice("form") from None
+        """In which form to consult: one of the three, else a fault."""
+        with self.faults:
+            try:
+                return Form(self.values.get("form", ""))
+            except ValueError:
+                raise _not_a_choice("form") from None
+        return Form.EXCHANGE
 
     def digest(self, name: str) -> bytes | None:
         """Return an id that was chosen; None if none was.

@@ -135,6 +135,12 @@ def bracketed(text: str) -> Markup:
     return Markup("").join(marked)
 
 
+def commands(text: str) -> Markup:
+    """Return what to do next, with the `commands` in it set as such."""
+    parts = text.split("`")
+    return Markup("").join(Markup("<code>{}</code>").format(part) if i % 2 else escape(part) for i, part in enumerate(parts))
+
+
 @lru_cache(maxsize=512)
 def _written(day: date, language: Language) -> str:
     return format_date(day, "medium", locale=language)

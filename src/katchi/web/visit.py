@@ -15,11 +15,11 @@ from litestar.datastructures import Cookie, FormMultiDict
 from markupsafe import Markup
 
 from katchi import __version__
-from katchi.errors import KatchiError
+from katchi.errors import KatchiError, Malformed
 from katchi.language import Language
 from katchi.web.front import Front
 from katchi.web.sessions import Officer, SignedOut
-from katchi.web.speech import LANGUAGE_COOKIE, LANGUAGES, ZONES, bracketed, iso, language_of, plain, speech
+from katchi.web.speech import LANGUAGE_COOKIE, LANGUAGES, ZONES, bracketed, commands, iso, language_of, plain, speech
 
 TEMPLATES, STATIC = Path(__file__).parent / "templates", Path(__file__).parent / "static"
 YEAR_S = 365 * 24 * 3600
@@ -34,7 +34,7 @@ def environment(language: Language) -> Environment:
     )
     made.globals |= {"_": said.translate, "said": said.said, "speech": said, "zones": ZONES, "languages": LANGUAGES}
     made.globals |= {"language": language, "version": __version__, "asset": asset}
-    made.filters |= {"iso": iso, "plain": plain, "bracketed": bracketed}
+    made.filters |= {"iso": iso, "plain": plain, "bracketed": bracketed, "commands": commands}
     made.filters["drawing"] = Markup  # charts/figure.py made it in a process of ours, and escaped what it was given
     return made
 
@@ -101,11 +101,10 @@ class Visit:
         return await self.request.form()
 
     def told(self, error: KatchiError | None) -> list[dict[str, str]]:
-        """Return an error as the summary on top of a form says it."""
-        if error is None:
-            return []
-        message, hint = error.said(self.speech.in_a_sentence)
-        return [{"message": message, "hint": hint, "field": error.field}]
+        """Return an error, and what else is wrong, as the summary on top of a form says it."""
+        each = error.each if isinstance(error, Malformed) else (error,) if error is not None else ()
+        said = [(one.field, *one.said(self.speech.in_a_sentence)) for one in each]
+        return [{"field": field, "message": message, "hint": hint} for field, message, hint in said]
 
     def error(self, error: KatchiError, *, template: str = "error.html", **values: Any) -> Response[str]:
         """Return a page that says what happened and what to do next."""

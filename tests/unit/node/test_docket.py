@@ -228,3 +228,14 @@ def test_a_listing_shows_a_batch_over_what_is_durable_and_counts_both():
     listing.take_back()
     assert listing.first(9) == [(key, key.encode()) for key in "bdfh"]
     assert listing.total == 4
+
+
+def test_what_waits_for_them_says_by_when_it_is_due_and_at_which_post_it_lies_once_they_say_that_it_went_there(alliance):
+    due = alliance.world.now + 3_600_000_000
+    opened(alliance, precedence=Precedence.FLASH, due=due)
+    (row,) = view(alliance, "azure").waiting
+    assert (row.due, row.post, row.escalated) == (due, "duty", None)
+    alliance.run(130)  # nobody at birch has read it for two minutes
+    (row,) = view(alliance, "azure").waiting
+    assert (row.post, row.due) == ("deputy", due)
+    assert row.escalated is not None and row.delivered is not None and row.escalated > row.delivered

@@ -5,7 +5,7 @@
 "use strict";
 const fs = require("fs");
 const path = require("path");
-const katchi = require("../../../src/katchi/offline/verify.js");
+const katchi = require("../../../src/katchi/offline/command.js");
 
 const bytes = text => text === null ? null : new Uint8Array(Buffer.from(text, "hex"));
 const signed = given => ({

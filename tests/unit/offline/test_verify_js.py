@@ -20,6 +20,7 @@ import pytest
 
 from katchi.consult.acts import SHAPES
 from katchi.node.audit import read
+from katchi.offline.page import SCRIPTS
 from katchi.record import bundle as b
 from katchi.record.charter import Charter, Former
 from katchi.record.checkpoint import Checkpoint, Countersignature
@@ -292,7 +293,7 @@ def test_the_command_says_by_its_exit_status_whether_a_file_holds(tmp_path):
     (file := tmp_path / "one.katchi").write_bytes(EXPORTS["sound"])
     trust = [word for ally, found in PRINTS.items() for word in ("--trust", f"{ally}={found}")]
     for words, status in ((trust, 0), (trust[:2], 5), ([*trust[:4], "--trust", f"cedar={'0' * 64}"], 5)):
-        ran = run(OFFLINE / "verify.js", file, *words)
+        ran = run(OFFLINE / "command.js", file, *words)
         assert ran.returncode == status, ran.stderr
         assert json.loads(ran.stdout)["ML-DSA-65"] == "not checked here"
 
@@ -350,7 +351,22 @@ def test_the_table_of_forms_knows_every_kind_and_which_of_them_answer():
     assert answers == {str(kind) for kind in MESSAGES - {Kind.CONSULTATION_OPENED}}
 
 
-LINES_MAX = {"verify.js": 368, "page.js": 67}  # as few as hold it all without being packed
+def test_the_table_says_which_reasons_are_marks_and_allegations_as_the_specification_does():
+    spec = (ROOT / "docs" / "spec" / "record.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ((?:`[a-z0-9-]+` ?)+)\| ([^|]*)\|", spec[spec.index("## 11. ") :], re.MULTILINE)
+    said = {"allegations": re.compile("judged, an allegation"), "marks": re.compile("marks?\\b")}
+    expected = {
+        reason: found
+        for reasons, what in rows
+        for found, how in said.items()
+        if how.match(what)
+        for reason in re.findall("`(.*?)`", reasons)
+    }
+    assert OURS["as"] == expected
+    assert "fork-pair" not in expected  # a finding, unless a repair settles it
+
+
+LINES_MAX = {"verify.js": 300, "command.js": 15, "page.js": 70}  # the verifier; what starts it under Node; what draws in the page
 
 
 @pytest.mark.parametrize("name", LINES_MAX)
@@ -360,7 +376,8 @@ def test_our_own_javascript_can_be_read_in_one_sitting(name):
     assert max(map(len, lines)) <= 130
 
 
-def test_there_is_no_other_javascript_of_our_own_in_the_page():
+def test_the_page_carries_no_other_javascript_of_our_own():
     assert {path.name for path in OFFLINE.glob("*.js")} == set(LINES_MAX)
+    assert set(SCRIPTS) == set(LINES_MAX) - {"command.js"}
     assert '<script type="module">{{ script }}</script>' in (OFFLINE / "record.html").read_text(encoding="utf-8")
     assert not re.search(r"\son[a-z]+=", (OFFLINE / "record.html").read_text(encoding="utf-8"))

@@ -59,7 +59,8 @@ class WaitingFor(msgspec.Struct, kw_only=True):
     received: int | None  # when their countersignature over it came
     delivered: int | None  # by their clock, as they state it
     post: str | None  # of theirs that it lies before, as they state it
-    escalates_at: int | None = None  # when it goes to their next post; null while nothing in the record says so
+    escalated: int | None  # when it last went to their next post, by their clock; when it will is theirs to set, and not told
+    due: int | None  # of the consultation, by its opener's clock
     line: str
 
 
@@ -148,6 +149,7 @@ class _Receipts:
     def __init__(self, state: State, opening: bytes) -> None:
         self.delivered: dict[tuple[str, bytes], int] = {}
         self.post: dict[tuple[str, bytes], str] = {}
+        self.escalated: dict[tuple[str, bytes], int] = {}
         for kept in state.store.about(opening, (Kind.DELIVERED, Kind.ESCALATED)):
             header = kept.entry.header
             if header.ally == state.own.ally:
@@ -159,19 +161,20 @@ class _Receipts:
                     self.post.setdefault((header.ally, message), body.post)
             elif isinstance(body, Escalated):
                 self.post[header.ally, body.entry] = body.to_post
+                self.escalated[header.ally, body.entry] = header.at
 
 
 def _waiting(state: State, line: Waiting, receipts: _Receipts) -> list[WaitingFor]:
     entry, consultation = state.entry(line.message), state.consultation(line.opening)
     if entry is None:
         return []
-    header = entry.header
+    header, terms = entry.header, consultation.terms if consultation is not None else None
     return [
         WaitingFor(
             message=line.message.hex(),
             consultation=line.opening.hex(),
             room=line.room.hex(),
-            subject=consultation.terms.subject if consultation is not None and consultation.terms is not None else "",
+            subject=terms.subject if terms is not None else "",
             ally=ally,
             kind=header.kind,
             precedence=header.precedence,
@@ -180,6 +183,8 @@ def _waiting(state: State, line: Waiting, receipts: _Receipts) -> list[WaitingFo
             received=received_at(state, entry, ally),
             delivered=receipts.delivered.get((ally, line.message)),
             post=receipts.post.get((ally, line.message)),
+            escalated=receipts.escalated.get((ally, line.message)),
+            due=terms.due if terms is not None else None,
             line=line_of(entry),
         )
         for ally in line.allies

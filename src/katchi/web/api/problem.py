@@ -48,6 +48,14 @@ class TooLarge(KatchiError):
     http_status = 413
 
 
+class Wrong(msgspec.Struct, kw_only=True):
+    """One of several things that are wrong with what was sent."""
+
+    field: Annotated[str, Meta(description="The field that it is about.")]
+    detail: Annotated[str, Meta(description="What is wrong with it.")]
+    hint: Annotated[str, Meta(description="What to do next.")]
+
+
 class Problem(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What went wrong (RFC 9457)."""
 
@@ -58,6 +66,7 @@ class Problem(msgspec.Struct, kw_only=True, omit_defaults=True):
     error: Annotated[str, Meta(description="The class of error, as the command line's --json names it.")]
     hint: Annotated[str, Meta(description="What still holds, and what to do next.")] = ""
     field: Annotated[str | None, Meta(description="The field or parameter that it is about.")] = None
+    others: Annotated[tuple[Wrong, ...], Meta(description="What else is wrong with what was sent.")] = ()
 
 
 def _(text: str) -> str:
@@ -106,11 +115,17 @@ def answer_problem(visit: Visit, error: KatchiError) -> Response[bytes]:
         error=cls.__name__,
         hint=hint,
         field=error.field or None,
+        others=tuple(_wrong(visit, other) for other in error.others) if isinstance(error, Malformed) else (),
     )
     headers: dict[str, str] = {"Content-Language": speech.language}
     if error.http_status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="katchi"'
     return Response(msgspec.json.encode(problem), status_code=error.http_status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def _wrong(visit: Visit, error: KatchiError) -> Wrong:
+    detail, hint = error.said(visit.speech.in_a_sentence)
+    return Wrong(field=error.field, detail=detail, hint=hint)
 
 
 def error_of_http(request: Request[Any, Any, Any], error: HTTPException) -> KatchiError:

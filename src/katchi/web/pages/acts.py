@@ -16,7 +16,7 @@ from katchi.node.views.consultation import ConsultationView, consultation_view
 from katchi.node.views.sides import SideView, side_views
 from katchi.serve.questions import Asked
 from katchi.vocabulary import Kind, Precedence
-from katchi.web.forms import PAPERS_SIZE_MAX, Blank, Place, send, show
+from katchi.web.forms import PAPERS_SIZE_MAX, Blank, Place, send, show, submit_form
 from katchi.web.front import Front
 from katchi.web.sheet import Sheet
 from katchi.web.visit import Visit
@@ -177,7 +177,7 @@ async def _send(visit: Visit, consultation: str, act: ActForm) -> Response[Any]:
             "post": visit.who.post,
             "by": visit.who.name,
         }
-        await visit.front.submit(act.read(sheet, visit.front.clock(), said))
+        await submit_form(visit, sheet, act.read(sheet, visit.front.clock(), said))
         return path
 
     async def place(_: Sheet) -> Place:

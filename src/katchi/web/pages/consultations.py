@@ -15,7 +15,7 @@ from katchi.node.views.sides import SideView, side_views
 from katchi.record.charter import Room
 from katchi.serve.questions import Asked
 from katchi.vocabulary import MESSAGES, Form, Kind, Precedence, Stance, Status
-from katchi.web.forms import PAPERS_SIZE_MAX, Blank, Place, send, show
+from katchi.web.forms import PAPERS_SIZE_MAX, Blank, Place, send, show, submit_form
 from katchi.web.pages.acts import ACTS, found_consultation, signable, usual_marking, usual_zone
 from katchi.web.sheet import Sheet
 from katchi.web.visit import Visit
@@ -148,7 +148,7 @@ async def open_(visit: Visit) -> Response[Any]:
             post=visit.who.post,
             by=visit.who.name,
         )
-        written = await visit.front.submit(command)
+        written = await submit_form(visit, sheet, command)
         return f"/consultations/{(written.digest or b'').hex()}"
 
     async def place(sheet: Sheet) -> Place:

@@ -17,7 +17,8 @@ DRAFT_SIZE_MAX = 1024 * 1024  # as browsers send it: a letter of Korean takes ni
 async def events(visit: Visit) -> Stream:
     """Server-sent events: that something changed, never what."""
     last = visit.request.headers.get("last-event-id")
-    stream = visit.front.live.stream(visit.who.post, last)
+    front, officer = visit.front, visit.who
+    stream = front.live.stream(officer.post, last, is_open=lambda: front.sessions.is_open(officer))
     return Stream(stream, media_type="text/event-stream", headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
 
 

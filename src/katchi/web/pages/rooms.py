@@ -6,7 +6,7 @@ from typing import Any
 
 from litestar import Response, get, post
 
-from katchi.errors import KatchiError, Malformed, NotFound
+from katchi.errors import Faults, KatchiError, Malformed, NotFound
 from katchi.node.commands import FoundRoom, JoinRoom
 from katchi.node.views.held import heights_view, moments
 from katchi.node.views.record import LIMIT, record_view, verified_page
@@ -41,10 +41,14 @@ async def found(visit: Visit) -> Response[Any]:
     fields = await visit.fields()
     title, allies = str(fields.get("title", "")).strip(), tuple(str(ally) for ally in fields.getall("ally", []))
     try:
-        if not title:
-            raise Malformed("a room needs a title", hint="Say in a few words whose room it is.", field="title")
-        if not allies:
-            raise Malformed("a shared room needs another member", hint="Choose at least one paired ally.", field="ally")
+        faults = Faults()
+        with faults:
+            if not title:
+                raise Malformed("a room needs a title", hint="Say in a few words whose room it is.", field="title")
+        with faults:
+            if not allies:
+                raise Malformed("a shared room needs another member", hint="Choose at least one paired ally.", field="ally")
+        faults.require_none()
         written = await visit.front.submit(FoundRoom(title=title, allies=allies))
     except KatchiError as error:
         return await _rooms(visit, error, title=title, ally=allies)

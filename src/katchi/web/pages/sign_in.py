@@ -25,6 +25,7 @@ async def sign_in(visit: Visit, link: str) -> Response[Any]:
 async def sign_out(visit: Visit) -> Response[Any]:
     """End the session."""
     visit.front.sessions.sign_out(visit.who)
+    visit.front.live.look_again()
     return visit.to("/", cookies=[Cookie(key=cookie_name(visit.front), value="", max_age=0)])
 
 
