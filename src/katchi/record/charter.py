@@ -65,8 +65,11 @@ class Room:
     def __init__(self, charter: Charter, room_id: bytes, members: dict[str, KnownAlly], signed: SignedCharter) -> None:
         self.charter, self.id, self.members, self.signed = charter, room_id, members, signed
         self.hash, self.mode, self.title = charter.hash, charter.mode, charter.title
-        # The members who have not signed yet; none means the room is in force.
-        self.missing = tuple(ally for ally in members if ally not in signed.signatures)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The members who have not signed yet; none means the room is in force."""
+        return tuple(ally for ally in self.members if ally not in self.signed.signatures)
 
     @property
     def is_national(self) -> bool:
