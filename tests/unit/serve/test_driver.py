@@ -180,7 +180,7 @@ def test_whoever_waits_for_an_answer_is_told_when_the_driver_ends_by_a_fault(dis
     assert [type(one) for one in asyncio.run(story())] == [LinkFailed, LinkFailed]
 
 
-def streamed(disk, frames, *, pause_s=0.0, before_s=0.05, command=False):
+def streamed(disk, frames, *, pause_s=0.0, before_s=0.2, command=False):
     """How often frames that come one by one are taken into a batch, and how long after the first they all were."""
 
     async def story(driver):
@@ -199,7 +199,7 @@ def streamed(disk, frames, *, pause_s=0.0, before_s=0.05, command=False):
             await asyncio.sleep(0)
 
         bearer = driver.attach("birch", send, lambda error: None)
-        await asyncio.sleep(before_s)
+        await asyncio.sleep(before_s)  # what was written is covered: no batch is due by time alone
         driver.machine.tick = tick
         began = time.perf_counter()
         for frame in frames:
@@ -216,7 +216,7 @@ def streamed(disk, frames, *, pause_s=0.0, before_s=0.05, command=False):
 
 def test_a_frame_after_a_silence_is_taken_at_once(disk, monkeypatch):
     monkeypatch.setattr(driving, "GATHER_S", 0.04)
-    groups, took_s = streamed(disk, [b"frame"], before_s=0.1)
+    groups, took_s = streamed(disk, [b"frame"])
     assert groups == [1]
     assert took_s < 0.04
 
@@ -233,10 +233,10 @@ def test_frames_that_gather_go_with_the_next_command(disk, monkeypatch):
     monkeypatch.setattr(driving, "GATHER_S", 5.0)
     groups, took_s = streamed(disk, [b"frame"] * 3, command=True)
     assert groups[-1] == 3
-    assert took_s < 5
+    assert took_s < 2
 
 
 def test_frames_of_many_bytes_wait_for_no_others(disk, monkeypatch):
     monkeypatch.setattr(driving, "GATHER_S", 5.0)
     _, took_s = streamed(disk, [bytes(driving.GATHERED_BYTES_MAX)] * 3)
-    assert took_s < 5
+    assert took_s < 2
