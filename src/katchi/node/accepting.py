@@ -203,9 +203,10 @@ class Acceptor:
         message = kept.entry.digest
         if header.kind not in MESSAGES or kept.opening is None or message in self._read:
             return
-        self._state.desk.set(message, OnDesk(message, kept.opening, room.id, header.precedence, now))
+        on_desk = OnDesk(message, kept.opening, room.id, header.precedence, now)
+        self._state.desk.set(message, on_desk)
         if message not in self._receipted:
-            self._state.unreceipted.set(message, self._state.desk.now[message])
+            self._state.unreceipted.set(message, on_desk)
         self._notices.append(Notice(Told.MESSAGE, header.ally, room.id, header.kind, header.precedence))
 
     def _note_read(self, kept: Kept, body: acts.Read, opening: bytes) -> None:

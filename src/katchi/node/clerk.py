@@ -238,7 +238,7 @@ class Clerk:
 
     def _mark_read(self, command: cmd.MarkRead, now: int) -> Written:
         state = self.consultation(command.consultation)
-        self._read(state, [m for m in command.messages if m in self.state.desk.now], command.post, command.by, now)
+        self._read(state, [m for m in command.messages if m in self.state.desk], command.post, command.by, now)
         return Written(command.consultation)
 
     def _read_all(self, state: Consultation, post: str | None, by: str | None, now: int) -> None:

@@ -231,7 +231,7 @@ class Machine:
             self._escalate(on_desk.message, now)
 
     def _escalate(self, message: bytes, now: int) -> None:
-        on_desk = self.state.desk.now[message]
+        on_desk = self.state.desk[message]
         posts = self.settings.duty.posts
         body = acts.Escalated(
             entry=message, step=on_desk.step + 1, from_post=posts[on_desk.step], to_post=posts[on_desk.step + 1]
