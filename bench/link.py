@@ -1,8 +1,14 @@
-"""Entries a second, durable and verified at both ends, beside SQLite committing the same bytes at both ends."""
+"""Entries a second, durable and verified at both ends, beside SQLite committing the same bytes at both ends.
+
+The near node commits as often as the row says; the far node commits what has come meanwhile together. SQLite
+commits as often at both ends, one end after the other, to a table of blobs without checks or other indexes.
+What verifying alone allows stands beside it: it bounds whatever the nodes do.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import statistics
 import tempfile
 from pathlib import Path
@@ -11,12 +17,17 @@ import apsw
 
 from bench.nodes import Near, linked, make_pair, seconds
 from bench.rows import Row, row
+from katchi.record.checking import Check, Signature, checked_here
+from katchi.record.suite import Ed25519MlDsa65
 from katchi.serve.clock import now_us
+from katchi.serve.threads import Threads
 from katchi.store.sqlite import SqliteStore
+from katchi.testing.builders import an_ally
 
 BATCH = 100
 ROUNDS, ROUND_S = 5, 3.0
 BYTES_SAMPLED = 1000
+SIGNATURES, VERIFYING_S = 170, 1.0  # as many as the entries of a full frame
 
 
 async def _ours(near: Near, batch: int, span_s: float) -> float:
@@ -115,11 +126,31 @@ async def _latency(near: Path, far: Path, count: int) -> list[Row]:
     ]
 
 
+def _verified(check: Check) -> float:
+    """Signatures of entries verified a second, a frame's worth at a time, with nothing else done."""
+    azure = an_ally("azure", suite=Ed25519MlDsa65.token)
+    messages = [number.to_bytes(79, "big") for number in range(SIGNATURES)]
+    jobs = [(number, Signature(azure.known, one, azure.signer.entry(one))) for number, one in enumerate(messages)]
+    count, began = 0, seconds()
+    while seconds() - began < VERIFYING_S:
+        count += sum(holds is True for _, holds in check(jobs))
+    return count / (seconds() - began)
+
+
+def _ceiling() -> list[Row]:
+    one = _verified(checked_here)
+    return [
+        row("signatures alone, one thread", one, "verified/s"),
+        row("signatures alone, a thread a core", _verified(Threads(os.cpu_count() or 1)), "verified/s", "one thread", one),
+    ]
+
+
 def rows() -> list[Row]:
     """Measure the link in bursts of a few seconds, interleaved."""
     with tempfile.TemporaryDirectory() as name:
         near, far = make_pair(Path(name))
-        return asyncio.run(_throughput(Path(name), near, far, ROUND_S, ROUNDS, "burst")) + asyncio.run(_latency(near, far, 150))
+        throughput = asyncio.run(_throughput(Path(name), near, far, ROUND_S, ROUNDS, "burst"))
+        return throughput + _ceiling() + asyncio.run(_latency(near, far, 150))
 
 
 def sustained_rows() -> list[Row]:

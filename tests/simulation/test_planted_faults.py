@@ -122,7 +122,7 @@ def test_what_was_read_before_a_restore_is_not_unread_after_it(seed):
     alliance.world.crash("azure")
     alliance.world.restart("azure", store=MemoryStore(backup), was_restored=True)
     alliance.run(20)
-    assert opening not in alliance.machine("azure").state.desk.now
+    assert opening not in alliance.machine("azure").state.desk
 
 
 def test_a_repair_that_only_some_accept_settles_nothing():

@@ -45,7 +45,7 @@ MAY_USE_TESTING = {"cli/faults.py", "demo/stage.py"}
 
 # What pure code may take from outside: values, algorithms, no clock, chance, disk or network.
 OUTSIDE = {
-    "__future__", "bisect", "cbor2", "collections", "dataclasses", "enum", "functools", "hashlib", "heapq", "itertools",
+    "__future__", "array", "bisect", "cbor2", "collections", "dataclasses", "enum", "functools", "hashlib", "heapq", "itertools",
     "math", "msgspec", "operator", "re", "string", "typing", "unicodedata",
 }  # fmt: skip
 OUTSIDE_OF = {

@@ -217,22 +217,22 @@ def length_of(text: str) -> int:
 
 
 def _normalised(value: Any) -> Any:
-    if isinstance(value, str):
+    kind = type(value)
+    if kind is str:
         if _CONTROL.search(value):
             raise Malformed("the text holds control characters", hint="Remove them; line breaks and tabs are fine.")
         return value if value.isascii() else unicodedata.normalize("NFC", value)
-    if isinstance(value, dict):
+    if kind is dict:
         return {_normalised(key): _normalised(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
+    if kind is list or kind is tuple:
         return [_normalised(item) for item in value]
     return value
 
 
 def _is_nfc(value: Any) -> bool:
-    if isinstance(value, str):
+    kind = type(value)
+    if kind is str:
         return value.isascii() or unicodedata.is_normalized("NFC", value)
-    if isinstance(value, dict):
-        return all(_is_nfc(key) and _is_nfc(item) for key, item in value.items())
-    if isinstance(value, list):
-        return all(_is_nfc(item) for item in value)
-    return True
+    if kind is dict:
+        return all(map(_is_nfc, value)) and all(map(_is_nfc, value.values()))
+    return kind is not list or all(map(_is_nfc, value))

@@ -38,6 +38,10 @@ class OnDesk(msgspec.Struct, frozen=True, gc=False):
     delivered_at: int  # our own clock
     step: int = 0  # 0: before the first post
 
+    def at_step(self, step: int) -> OnDesk:
+        """Return it as it lies before another post."""
+        return OnDesk(self.message, self.opening, self.room, self.precedence, self.delivered_at, step)
+
     def due_at(self, duty: Duty) -> int | None:
         """Return when it goes to the next post, microseconds UTC; None before the last post."""
         if self.step + 1 >= len(duty.posts):

@@ -7,7 +7,7 @@ will wrap whole frames; nothing here is part of the record. docs/spec/link.md ha
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import cbor2
 import msgspec
@@ -166,22 +166,7 @@ class Fault(msgspec.Struct, frozen=True, tag_field="t", tag="fault"):
 
 
 Frame = Hello | CharterFrame | Have | Entries | Statements | WantBodies | Bodies | WantPaper | Leaves | ChunkFrame | Ping | Fault
-_TAGS = frozenset(
-    {
-        "hello",
-        "charter",
-        "have",
-        "entries",
-        "statements",
-        "want-bodies",
-        "bodies",
-        "want-paper",
-        "leaves",
-        "chunk",
-        "ping",
-        "fault",
-    }
-)
+_SHAPES: dict[str, type[Frame]] = {str(shape.__struct_config__.tag): shape for shape in get_args(Frame)}
 
 
 def write_frame(frame: Frame) -> bytes:
@@ -203,9 +188,11 @@ def read_frame(data: bytes) -> Frame | None:
         )
         if cbor2.dumps(loaded, canonical=True) != data:
             raise ValueError("not in canonical form, or bytes follow the frame")
-        if not isinstance(loaded, dict) or loaded.get("t") not in _TAGS:
+        tag = loaded.get("t") if isinstance(loaded, dict) else None
+        shape = _SHAPES.get(tag) if isinstance(tag, str) else None
+        if shape is None:
             return None
-        frame: Frame = msgspec.convert(loaded, Frame, builtin_types=(bytes,))
+        frame = msgspec.convert(loaded, shape, builtin_types=(bytes,))  # a union's reader is made anew each time: 15 us
     except (cbor2.CBORError, msgspec.ValidationError, ValueError, TypeError, OverflowError) as error:
         raise Unverified("frame-malformed", "{error}", error=str(error)[:200]) from None
     return frame

@@ -8,7 +8,7 @@ arrives is the node's work; here is only who holds what.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -237,9 +237,12 @@ class Peer:
             out.append(f.Ping(now, echo, max(now - arrived, 0), self._taken.digest()))
         out += self._say([self._have(room) for room in sorted(told)], now)
         for room in self._theirs:
-            out += self._entries(room, now, to_covered=True)  # a checkpoint right after its last entry costs its reader least
-            out += self._statements(room, now)
-            out += self._entries(room, now)
+            chains = self._holdings.chains(room)
+            out += self._entries(
+                room, chains, now, to_covered=True
+            )  # a checkpoint right after its last entry costs least to read
+            out += self._statements(room, chains, now)
+            out += self._entries(room, chains, now)
             for frame in self._requests.wants(room, self.features):
                 self._flight.waits_from(now)
                 out.append(frame)
@@ -348,8 +351,8 @@ class Peer:
         self._relay_at = due if self._relay_at is None else min(self._relay_at, due)
         return False
 
-    def _entries(self, room: bytes, now: int, *, to_covered: bool = False) -> Iterator[f.Frame]:
-        for ally, chain in self._holdings.chains(room).items():
+    def _entries(self, room: bytes, chains: Mapping[str, Chain], now: int, *, to_covered: bool = False) -> Iterator[f.Frame]:
+        for ally, chain in chains.items():
             if not self._is_due(room, ally, now):
                 continue
             for index, branch in enumerate(chain.branches):
@@ -382,9 +385,9 @@ class Peer:
             size += item_size
         return f.Entries(room, tuple(items)), size
 
-    def _statements(self, room: bytes, now: int) -> Iterator[f.Frame]:
+    def _statements(self, room: bytes, chains: Mapping[str, Chain], now: int) -> Iterator[f.Frame]:
         checkpoints, countersignatures = [], []
-        for ally, chain in self._holdings.chains(room).items():
+        for ally, chain in chains.items():
             for index, branch in enumerate(chain.branches):
                 key = (room, ally, index)
                 theirs = _matching(self._theirs[room].get(ally, ()), chain, index)

@@ -7,7 +7,7 @@ written afterwards, as entries and statements of our own.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
@@ -28,6 +28,7 @@ from katchi.record import digest as d
 from katchi.record import merkle
 from katchi.record.canonical import decode_struct
 from katchi.record.charter import Room, SignedCharter, verified_charter
+from katchi.record.checking import Check, Signature, entry_signature
 from katchi.record.checkpoint import (
     Checkpoint,
     Countersignature,
@@ -40,12 +41,14 @@ from katchi.record.entry import Entry, Header, check_body, decode_header, verifi
 from katchi.record.fields import STATEMENT_SIZE_MAX
 from katchi.vocabulary import MESSAGES, Flag, Kind
 
+_Arrived = tuple[f.EntryItem, Header | Unverified]  # an entry, and its header or why it has none
+
 
 class Acceptor:
     """Takes over what allies' nodes send, into one node's state."""
 
-    def __init__(self, state: State, author: Author, notices: list[Notice]) -> None:
-        self._state, self._author, self._notices = state, author, notices
+    def __init__(self, state: State, author: Author, notices: list[Notice], check: Check) -> None:
+        self._state, self._author, self._notices, self._check = state, author, notices, check
         self._leaves: dict[tuple[bytes, bytes], list[bytes]] = {}
         self._read: set[bytes] = set()  # messages that our own returned receipts name
         self._receipted: set[bytes] = set()  # the same, of delivery
@@ -55,17 +58,32 @@ class Acceptor:
         """Take over a run of entries; one that does not follow what is held ends its chain's run."""
         room = self._room(via, frame.room)
         ended: set[str] = set()
-        for item in frame.entries:
+        for (item, header), holds in self._check(self._signatures(room, frame.entries)):
             try:
-                self._entry(room, via, item, now, ended)
+                if isinstance(header, Unverified):
+                    raise header
+                if header.ally not in ended:
+                    self._entry(room, via, item, header, holds, now, ended)
             except Unverified as error:
                 self._notices.append(refused(via, room.id, error))
 
-    def _entry(self, room: Room, via: str, item: f.EntryItem, now: int, ended: set[str]) -> None:
-        header = decode_header(item.header)
+    def _signatures(self, room: Room, items: Iterable[f.EntryItem]) -> Iterator[tuple[_Arrived, Signature | None]]:
+        """Yield each entry with the signature to check; none where it is refused for its form, or looks held already."""
+        for item in items:
+            try:
+                header = decode_header(item.header)
+            except Unverified as error:
+                yield (item, error), None
+                continue
+            newest = self._state.chain(room.id, header.ally).newest
+            looks_held = newest is not None and (header.epoch, header.seq) < (newest.epoch, newest.length)
+            checked = None if looks_held else entry_signature(room, header.ally, item.header, item.signature)
+            yield (item, header), checked
+
+    def _entry(
+        self, room: Room, via: str, item: f.EntryItem, header: Header, holds: bool | None, now: int, ended: set[str]
+    ) -> None:
         ally = header.ally
-        if ally in ended:
-            return
         chain = self._state.chain(room.id, ally)
         newest = chain.newest
         if newest is None or header.prev != newest.head or len(chain.branches) > 1:  # what follows the only head cannot be held
@@ -76,7 +94,7 @@ class Acceptor:
                 if item.body is not None and digest in self._state.awaited.now:
                     self._body(room, digest, item.salt or b"", item.body, now)
                 return
-        entry = verified_as(header, room, item.header, item.signature, item.salt, item.body)
+        entry = verified_as(header, room, item.header, item.signature, item.salt, item.body, signature_holds=holds)
         try:
             grown = c.grown(chain, entry, room.hash, self._locate(chain), self._leaves_of(chain), self._entry_at(chain))
         except c.Gap:
@@ -185,9 +203,10 @@ class Acceptor:
         message = kept.entry.digest
         if header.kind not in MESSAGES or kept.opening is None or message in self._read:
             return
-        self._state.desk.set(message, OnDesk(message, kept.opening, room.id, header.precedence, now))
+        on_desk = OnDesk(message, kept.opening, room.id, header.precedence, now)
+        self._state.desk.set(message, on_desk)
         if message not in self._receipted:
-            self._state.unreceipted.set(message, self._state.desk.now[message])
+            self._state.unreceipted.set(message, on_desk)
         self._notices.append(Notice(Told.MESSAGE, header.ally, room.id, header.kind, header.precedence))
 
     def _note_read(self, kept: Kept, body: acts.Read, opening: bytes) -> None:

@@ -7,6 +7,7 @@ first entry is written. What is durable is told by the driver, not here.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from katchi.consult import acts, rules
 from katchi.consult.consultation import Consultation
@@ -28,6 +29,15 @@ from katchi.record.fields import STATEMENT_SIZE_MAX
 from katchi.record.identity import Contact, KnownAlly, SignedContact, SignedIdentity, verified_contact
 from katchi.record.suite import Signer
 from katchi.vocabulary import Kind
+
+
+class Weighed(NamedTuple):
+    """An act that nothing refuses, with all that is written of it."""
+
+    room: Room
+    act: rules.Act
+    envelope: Envelope
+    body: bytes
 
 
 class Clerk:
@@ -54,8 +64,6 @@ class Clerk:
             KatchiError: refused, malformed, not found or not trusted; the batch is as before.
         """
         match command:
-            case rules.Open():
-                return self._open(command, now)
             case cmd.FoundRoom():
                 return self._found(command, now)
             case cmd.JoinRoom():
@@ -74,22 +82,18 @@ class Clerk:
             case _:
                 return self._consult(command, now)
 
-    def _open(self, command: rules.Open, now: int) -> Written:
-        room, act = self._weighed(command, now)
-        self._require_papers(room, command.papers)
-        return self._write(room, act, now)
-
-    def _consult(self, command: rules.ConsultationCommand, now: int) -> Written:
-        state = self.consultation(command.consultation)
-        room, act = self._weighed(command, now)
-        if isinstance(command, rules.StatePosition):
+    def _consult(self, command: rules.Open | rules.ConsultationCommand, now: int) -> Written:
+        weighed = self._weighed(command, now)
+        room, act = weighed.room, weighed.act
+        if isinstance(command, rules.Open | rules.StatePosition):
             self._require_papers(room, command.papers)
-        written = self._write(room, act, now)
-        if act.kind not in MOVES_NONE:  # whoever answers has read; what answers nothing says nothing of it
-            self._read_all(state, command.post, command.by, now)
-        return written
+        kept = self._author.write_bytes(room, act.kind, weighed.body, now, weighed.envelope)
+        self._acceptor.fold(kept)
+        if not isinstance(command, rules.Open) and act.kind not in MOVES_NONE:  # whoever answers has read
+            self._read_all(self.consultation(command.consultation), command.post, command.by, now)
+        return _written(kept)
 
-    def _weighed(self, command: rules.Open | rules.ConsultationCommand, now: int) -> tuple[Room, rules.Act]:
+    def _weighed(self, command: rules.Open | rules.ConsultationCommand, now: int) -> Weighed:
         """Return the act that a command causes, or raise what refuses it, but for papers not kept yet. Changes nothing."""
         faults = Faults()
         with faults:
@@ -103,17 +107,12 @@ class Clerk:
         with faults:
             require_marking(command.marking or "")
         faults.require_none()
-        self._author.require_writable(room, act.body, self._envelope(act))
-        return room, act
+        envelope = self._envelope(act)
+        return Weighed(room, act, envelope, self._author.require_writable(room, act.body, envelope))
 
     def _envelope(self, act: rules.Act) -> Envelope:
         marking = self.settings.usual_marking if act.command.marking is None else act.command.marking
         return Envelope(self._post(act.command.post), act.about, act.command.precedence, marking)
-
-    def _write(self, room: Room, act: rules.Act, now: int) -> Written:
-        kept = self._author.write(room, act.kind, act.body, now, self._envelope(act))
-        self._acceptor.fold(kept)
-        return _written(kept)
 
     def _post(self, post: str | None) -> str:
         posts = self.settings.duty.posts
@@ -242,7 +241,7 @@ class Clerk:
 
     def _mark_read(self, command: cmd.MarkRead, now: int) -> Written:
         state = self.consultation(command.consultation)
-        self._read(state, [m for m in command.messages if m in self.state.desk.now], command.post, command.by, now)
+        self._read(state, [m for m in command.messages if m in self.state.desk], command.post, command.by, now)
         return Written(command.consultation)
 
     def _read_all(self, state: Consultation, post: str | None, by: str | None, now: int) -> None:

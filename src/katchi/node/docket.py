@@ -63,7 +63,7 @@ class Docket:
         if others and kept.opening is not None:
             header = kept.entry.header
             line = Waiting(kept.entry.digest, header.room, kept.opening, others)
-            self.waiting.set(waiting_key(header, kept.entry.digest), _encode(line))
+            self.waiting.add(waiting_key(header, kept.entry.digest), _encode(line))
 
     def read(self, message: Entry, opening: bytes, room: bytes, by: str) -> None:
         """Note that an ally says, in that consultation of that room, that it has read a message of ours."""

@@ -32,6 +32,11 @@ class Listing:
             self.total += (value is not None) - (before is not None)
             self._changed[key] = value
 
+    def add(self, key: str, value: bytes) -> None:
+        """Set a line that cannot be there yet: nothing is looked up."""
+        self.total += 1
+        self._changed[key] = value
+
     def first(self, limit: int, *, within: str = "", after: str | None = None) -> list[tuple[str, bytes]]:
         """Return at most `limit` lines in the order of their keys: those that begin with `within`, after `after`."""
         start = within if after is None else f"{after}\0"

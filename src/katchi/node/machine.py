@@ -26,6 +26,7 @@ from katchi.node.receipts import Receipts
 from katchi.node.settings import Settings
 from katchi.node.state import SharedView, State
 from katchi.node.writing import Author, Chance, Envelope
+from katchi.record.checking import Check, checked_here
 from katchi.record.identity import KnownAlly
 from katchi.record.suite import Signer, Suites
 from katchi.vocabulary import Kind
@@ -46,12 +47,13 @@ class Machine:
         chance: Chance,
         *,
         was_restored: bool = False,
+        check: Check = checked_here,
     ) -> None:
         self.settings, self.own = settings, own
         self.state = State(settings, own, suites, store)
         self.notices: list[Notice] = []
         self._author = Author(self.state, signer, chance, was_restored=was_restored)
-        self._acceptor = Acceptor(self.state, self._author, self.notices)
+        self._acceptor = Acceptor(self.state, self._author, self.notices, check)
         self._receipts = Receipts(self.state, self._author)
         self._clerk = Clerk(self.state, self._author, self._acceptor, self._receipts, signer, chance, self.notices)
         self._shared = SharedView(self.state)
@@ -229,7 +231,7 @@ class Machine:
             self._escalate(on_desk.message, now)
 
     def _escalate(self, message: bytes, now: int) -> None:
-        on_desk = self.state.desk.now[message]
+        on_desk = self.state.desk[message]
         posts = self.settings.duty.posts
         body = acts.Escalated(
             entry=message, step=on_desk.step + 1, from_post=posts[on_desk.step], to_post=posts[on_desk.step + 1]

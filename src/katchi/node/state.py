@@ -92,7 +92,7 @@ class State:
                 )
         self.desk.load(self._laid())
         unreceipted = msgspec.msgpack.decode(self.store.fact(UNRECEIPTED) or NONE, type=list[bytes])
-        self.unreceipted.now = {message: self.desk.now[message] for message in unreceipted if message in self.desk.now}
+        self.unreceipted.now = {message: self.desk[message] for message in unreceipted if message in self.desk}
         for value in self.store.facts("derived/paper/").values():
             wanted = msgspec.msgpack.decode(value, type=PaperWanted)
             self.papers.now[wanted.room, wanted.root] = msgspec.structs.replace(wanted, has_leaves=False)
@@ -274,7 +274,7 @@ class State:
         self.docket.write(facts)
 
     @property
-    def _undoable(self) -> Sequence[Undoable[Any, Any]]:
+    def _undoable(self) -> Sequence[Undoable[Any, Any] | Desk]:
         work = self.desk, self.unreceipted, self.awaited, self.papers, self.turns
         return self.rooms, self.chains, self.consultations, *work, self.allies
 

@@ -63,7 +63,10 @@ class Author:
             Refused: the room is not in force.
             Malformed: the body is too large or holds control characters, or the marking is not ASCII.
         """
-        data = self.require_writable(room, body, envelope)
+        return self.write_bytes(room, kind, self.require_writable(room, body, envelope), now, envelope)
+
+    def write_bytes(self, room: Room, kind: Kind, data: bytes, now: int, envelope: Envelope) -> Kept:
+        """As `write`, given what `require_writable` returned for this body and envelope."""
         self.open_chain(room, now)
         return self._append(room, kind, data, now, envelope)
 
@@ -160,8 +163,11 @@ class Author:
             if ally == chain.ally:
                 continue
             theirs = self._state.chain(room.id, ally)
-            length = self._state.unbroken(room.id, ally) if theirs.branches else 0
             said = before.get(ally)
+            if said is not None and theirs.newest is not None and theirs.newest.head == said.digest:
+                sees.append(said)  # nothing has come since
+                continue
+            length = self._state.unbroken(room.id, ally) if theirs.branches else 0
             if length:
                 newest = theirs.branches[theirs.main]
                 head = (

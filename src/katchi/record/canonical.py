@@ -98,13 +98,12 @@ def _is_canonical(data: bytes, loaded: Any) -> bool:
 
 
 def _is_sorted(value: Any) -> bool:
-    kind = type(value)
-    if kind is dict:
+    if type(value) is dict:
         keys = tuple(value)
         if keys != _order(keys):
             return False
         value = value.values()
-    elif kind not in _NESTED:
+    elif type(value) not in _NESTED:
         return True
     return all(_is_sorted(item) for item in value if type(item) in _NESTED)
 
@@ -125,6 +124,8 @@ def _load(data: bytes, size_max: int) -> Any:
 
 def _walk(value: Any) -> None:
     kind = type(value)
+    if kind is str or kind is bytes or value is None:
+        return
     if kind is int:
         if not 0 <= value <= INT_MAX:
             raise Unverified("int-too-large", "outside 0 .. 2^53-1")
@@ -132,7 +133,8 @@ def _walk(value: Any) -> None:
         for key, item in value.items():
             if type(key) is not str:
                 raise Unverified("key-not-text", "{type}", type=type(key).__name__)
-            _walk(item)
+            if type(item) is not str:
+                _walk(item)
     elif kind is list:
         for item in value:
             _walk(item)
@@ -140,7 +142,7 @@ def _walk(value: Any) -> None:
         raise Unverified("int-as-bool", "true and false are not values of the record")
     elif kind is _Tagged and value.tag in _BIGNUMS:
         raise Unverified("int-as-bignum-tag", "an integer is written as a tagged byte string")
-    elif value is not None and kind is not str and kind is not bytes:
+    else:
         raise Unverified("type-not-allowed", "{type}", type=kind.__name__)
 
 

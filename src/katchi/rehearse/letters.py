@@ -180,7 +180,7 @@ class Letters:
 
     def read(self, ally: str, letters: Sequence[Letter], post: str | None) -> None:
         """Let an officer read those letters that lie unread before the post."""
-        opening, desk = self._opening(ally), self._machine(ally).state.desk.now
+        opening, desk = self._opening(ally), self._machine(ally).state.desk
         unread = tuple(letter.digest for letter in letters if letter.digest in desk)
         if opening is not None and unread:
             self.world.submit(ally, MarkRead(consultation=opening, messages=unread, post=post))

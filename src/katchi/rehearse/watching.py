@@ -102,7 +102,7 @@ def side_of(machine: Machine) -> Side:
             )
             for one in consultation_list(state, openings=openings(state))
         ),
-        unread=len(state.desk.now),
+        unread=len(state.desk),
         on_the_way=on_the_way,
         links={one.ally: one.up for one in links},
     )

@@ -30,6 +30,7 @@ from katchi.serve.clock import now_us
 from katchi.serve.invitation import Invitation
 from katchi.serve.keys import FileSigner
 from katchi.serve.place import note, noted, place_of
+from katchi.serve.threads import Threads
 from katchi.store.reader import SqliteReader
 from katchi.store.sqlite import SqliteStore
 from katchi.vocabulary import Precedence
@@ -242,7 +243,16 @@ class NodeDirectory:
             here, before = place_of(self.store_path), noted(self.path / "place.json")
             was_restored = before != here
             self._require_member(store)
-            machine = Machine(self.settings(), self.own(), self.signer(), SHIPPED, store, os.urandom, was_restored=was_restored)
+            machine = Machine(
+                self.settings(),
+                self.own(),
+                self.signer(),
+                SHIPPED,
+                store,
+                os.urandom,
+                was_restored=was_restored,
+                check=Threads(os.cpu_count() or 1),
+            )
             if was_restored:  # durable before the new place is noted: a crash between the two loses nothing
                 store.append(machine.close_group(now_us()))
                 machine.committed()

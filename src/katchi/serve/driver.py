@@ -1,6 +1,7 @@
 """Drives the node machine: one writer, group commit, timers. It knows no rule of the record.
 
 Inputs gather while a batch is being made durable; then they go in together and become the next batch.
+Frames alone wait a moment more, so that a stream of them costs one batch a moment and not one a frame.
 An officer is told, and a peer is sent, only what is durable. A batch that fails is rolled back whole:
 its commands fail, its frames will come again. Each ally's frames have their own bounded queue.
 """
@@ -25,6 +26,8 @@ from katchi.node.notices import Notice
 COMMANDS_A_GROUP = 256
 FRAMES_A_GROUP = 32
 FRAMES_QUEUED_MAX = 64
+GATHER_S = 0.005  # from a batch until frames alone make another: what they bring is told (`have`) no sooner either
+GATHERED_BYTES_MAX = 64 * 1024  # more than that has waited long enough
 ANSWERING_S_MAX = 0.02  # then whoever commands has a turn before the next question
 QUICK_S = 0.003  # a disk that took the last batch in less is quick
 WAKE_AT_LEAST_EVERY_S = 1.0  # whatever the clock did meanwhile
@@ -65,6 +68,7 @@ class Driver:
         self._wake = asyncio.Event()
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._kept_in_s = QUICK_S  # how long the last batch took
+        self._gathers_until = 0.0  # by time.perf_counter
         self._has_ended = False
         self.store_failed: StoreFailed | None = None
 
@@ -139,6 +143,8 @@ class Driver:
         timeout = WAKE_AT_LEAST_EVERY_S
         if due is not None:
             timeout = min(max((due - self._clock()) / 1_000_000, 0.0), timeout)
+        if any(bearer.frames for bearer in self._bearers.values()):
+            timeout = min(max(self._gathers_until - time.perf_counter(), 0.0), timeout)
         if self._wake.is_set():
             await asyncio.sleep(0)  # others' turn: a disk that answers at once would keep it for itself
         else:
@@ -150,10 +156,16 @@ class Driver:
     @property
     def _has_work(self) -> bool:
         """Whether something came or time alone causes something; if not, frames were sent and there is room for more."""
-        if self._commands or self._questions or any(bearer.frames for bearer in self._bearers.values()):
+        if self._commands or self._questions or self._have_gathered:
             return True
         due = self.machine.next_wakeup()
         return due is not None and due <= self._clock()
+
+    @property
+    def _have_gathered(self) -> bool:
+        """Whether frames have come that wait for no others."""
+        waiting = [frame for bearer in self._bearers.values() for frame in bearer.frames]
+        return bool(waiting) and (time.perf_counter() >= self._gathers_until or sum(map(len, waiting)) >= GATHERED_BYTES_MAX)
 
     async def _keep(self, batch: Batch) -> None:
         """Make a batch durable. A disk that answers at once is not worth a thread; a slow one holds up nothing else here."""
@@ -197,7 +209,9 @@ class Driver:
         for notice in self.machine.notices:
             self._on_notice(notice)
         self.machine.notices.clear()
-        if self._commands or any(bearer.frames for bearer in self._bearers.values()):
+        has_frames = any(bearer.frames for bearer in self._bearers.values())  # they waited while the batch was kept
+        self._gathers_until = 0.0 if has_frames else time.perf_counter() + GATHER_S
+        if self._commands or has_frames:
             self._wake.set()
 
     def _take_commands(self) -> list[tuple[asyncio.Future[Written], Written]]:

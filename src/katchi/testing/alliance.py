@@ -245,7 +245,7 @@ class SimulatedAlliance:
     def read_all(self) -> None:
         """Let officers everywhere read what lies before them, so that nothing escalates any more."""
         for name in self.running:
-            desk = list(self.machine(name).state.desk.now.values())
+            desk = list(self.machine(name).state.desk.values())
             for opening in {on_desk.opening: None for on_desk in desk}:
                 unread = tuple(on_desk.message for on_desk in desk if on_desk.opening == opening)
                 self.act(name, cmd.MarkRead(consultation=opening, messages=unread))
@@ -375,7 +375,7 @@ class SimulatedAlliance:
         self._submit(name, rules.StatePosition(consultation=opening, text="see the annex", papers=(paper,)))
 
     def _mark_read(self, name: str) -> None:
-        desk = list(self.machine(name).state.desk.now.values())
+        desk = list(self.machine(name).state.desk.values())
         if desk:
             opening = self.world.chance.choice(desk).opening
             unread = tuple(on_desk.message for on_desk in desk if on_desk.opening == opening)

@@ -204,8 +204,12 @@ def memory_comes_back(alliance: SimulatedAlliance) -> None:
         machine = alliance.machine(name)
         state = machine.state
         loaded = State(machine.settings, machine.own, state.suites, alliance.store(name))
-        for part in ("chains", "desk", "unreceipted", "awaited", "allies"):
-            if getattr(state, part).now != getattr(loaded, part).now:
+        held = {part: getattr(state, part).now for part in ("chains", "unreceipted", "awaited", "allies")} | {"desk": state.desk}
+        anew = {part: getattr(loaded, part).now for part in ("chains", "unreceipted", "awaited", "allies")} | {
+            "desk": loaded.desk
+        }
+        for part in held:
+            if held[part] != anew[part]:
                 raise CheckFailed(alliance, "memory comes back from the store", f"{name}'s {part} would differ after a restart")
 
 

@@ -74,7 +74,7 @@ class Front:
     def _now(self) -> Now:
         desk = self.service.driver.machine.state.desk
         highest = next((one.precedence for one in desk.most_urgent(1)), -1)
-        return Now(len(desk.now), highest, self._rings, self.clock())
+        return Now(len(desk), highest, self._rings, self.clock())
 
     def _kept(self, batch: Batch) -> None:
         if not batch.is_empty:  # a page that asks changes nothing: told of it, all pages would ask again, for ever

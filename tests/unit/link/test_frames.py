@@ -61,7 +61,7 @@ _values = st.recursive(
 )
 
 
-@given(st.sampled_from(sorted(f._TAGS)), st.dictionaries(st.sampled_from(["room", "heads", "now", "echo", "charter"]), _values))
+@given(st.sampled_from(sorted(f._SHAPES)), st.dictionaries(st.sampled_from(["room", "heads", "now", "echo", "charter"]), _values))
 def test_a_known_type_with_any_fields_is_a_frame_or_refused_by_name(tag, fields):
     try:
         f.read_frame(encode({**fields, "t": tag}))
@@ -69,7 +69,7 @@ def test_a_known_type_with_any_fields_is_a_frame_or_refused_by_name(tag, fields)
         assert refused.reason == "frame-malformed"
 
 
-@given(st.text(max_size=20).filter(lambda tag: tag not in f._TAGS), _values)
+@given(st.text(max_size=20).filter(lambda tag: tag not in f._SHAPES), _values)
 def test_any_frame_of_a_type_that_is_not_known_is_passed_over(tag, later):
     assert f.read_frame(encode({"t": tag, "later": later})) is None
 

@@ -135,7 +135,7 @@ def test_every_vector_says_what_it_is():
 
 
 def test_every_type_of_frame_has_a_good_vector_and_every_reason_a_bad_one():
-    assert {f.read_frame(data_of(name)).__struct_config__.tag for name in names("good")} == f._TAGS
+    assert {f.read_frame(data_of(name)).__struct_config__.tag for name in names("good")} == set(f._SHAPES)
     assert {vector(name)["reason"] for name in names("bad")} == {
         "frame-malformed",
         "hello-missing",

@@ -178,3 +178,65 @@ def test_whoever_waits_for_an_answer_is_told_when_the_driver_ends_by_a_fault(dis
         return told
 
     assert [type(one) for one in asyncio.run(story())] == [LinkFailed, LinkFailed]
+
+
+def streamed(disk, frames, *, pause_s=0.0, before_s=0.2, command=False):
+    """How often frames that come one by one are taken into a batch, and how long after the first they all were."""
+
+    async def story(driver):
+        await consult(driver, 1)
+        taken, groups = [], []
+        driver.machine.connected = lambda ally, now: b"one"
+        driver.machine.outgoing = lambda ally, now: []
+        driver.machine.receive = lambda ally, frame, now: taken.append(frame)
+        ticked = driver.machine.tick
+
+        def tick(now):
+            groups.append(len(taken))
+            ticked(now)
+
+        async def send(frames):
+            await asyncio.sleep(0)
+
+        bearer = driver.attach("birch", send, lambda error: None)
+        await asyncio.sleep(before_s)  # what was written is covered: no batch is due by time alone
+        driver.machine.tick = tick
+        began = time.perf_counter()
+        for frame in frames:
+            await driver.received(bearer, frame)
+            await asyncio.sleep(pause_s)
+        if command:
+            await consult(driver, 1)
+        while len(taken) < len(frames):  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+        return [count for count in groups if count], time.perf_counter() - began
+
+    return driven(disk, story)
+
+
+def test_a_frame_after_a_silence_is_taken_at_once(disk, monkeypatch):
+    monkeypatch.setattr(driving, "GATHER_S", 0.04)
+    groups, took_s = streamed(disk, [b"frame"])
+    assert groups == [1]
+    assert took_s < 0.04
+
+
+def test_frames_of_a_stream_gather_and_become_one_batch(disk, monkeypatch):
+    monkeypatch.setattr(driving, "GATHER_S", 0.3)
+    groups, _ = streamed(disk, [b"frame"] * 20, pause_s=0.001, before_s=0.4)
+    assert groups[0] < 20
+    assert groups[-1] == 20
+    assert len(groups) == 2
+
+
+def test_frames_that_gather_go_with_the_next_command(disk, monkeypatch):
+    monkeypatch.setattr(driving, "GATHER_S", 5.0)
+    groups, took_s = streamed(disk, [b"frame"] * 3, command=True)
+    assert groups[-1] == 3
+    assert took_s < 2
+
+
+def test_frames_of_many_bytes_wait_for_no_others(disk, monkeypatch):
+    monkeypatch.setattr(driving, "GATHER_S", 5.0)
+    _, took_s = streamed(disk, [bytes(driving.GATHERED_BYTES_MAX)] * 3)
+    assert took_s < 2

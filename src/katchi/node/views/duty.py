@@ -98,7 +98,7 @@ def duty_view(state: State, peers: Mapping[str, Peer], now: int, *, limit: int =
     return DutyView(
         now=now,
         needs=needs_you(state, limit),
-        needs_total=len(state.desk.now),
+        needs_total=len(state.desk),
         waiting=waiting_for(state, limit),
         waiting_total=state.docket.waiting.total,
         links=link_views(state, dict(peers)),
