@@ -69,6 +69,8 @@ def run(
             "a seed and a run are between 0 and {limit}, and there is at least one rehearsal",
             hint="Example: --seed 7 --runs 2000", limit=SEED_MAX,
         )  # fmt: skip
+    if runs is not None and (number or out is not None):
+        raise Malformed("many rehearsals begin with run 0 and have no transcript", hint="Leave out --run and --out, or --runs.")
     production = production_of(source, str(file), weather)
     if runs is not None:
         began = time.perf_counter()

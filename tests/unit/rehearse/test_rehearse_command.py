@@ -69,7 +69,13 @@ def test_a_transmission_that_nobody_sends_is_named_by_its_line(tmp_path):
     assert refused.value.exit_status == 2 and 'by = "azure"' in refused.value.hint
 
 
-@pytest.mark.parametrize("words", [["--loss", "0.9"], ["--delay", "0"], ["--runs", "0"], ["--seed", "-1"], ["--run", "-1"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--loss", "0.9"], ["--delay", "0"], ["--runs", "0"], ["--seed", "-1"], ["--run", "-1"],
+        ["--runs", "5", "--run", "2"], ["--runs", "5", "--out", "told.txt"],
+    ],
+)  # fmt: skip
 def test_what_cannot_be_is_refused(words):
     with pytest.raises(Malformed):
         run(["rehearse", str(BEARER_LOST), *words])
