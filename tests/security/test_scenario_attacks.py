@@ -97,7 +97,7 @@ def test_a_scenario_is_kept_under_no_name_that_leads_elsewhere(stage: Stage, sea
 def test_a_link_in_the_folder_leads_to_no_other_file(stage: Stage, seat: Seat):
     folder = stage.nodes["KOR"] / "scenarios"
     folder.mkdir(exist_ok=True)
-    (folder / "linked.toml").symlink_to(stage.nodes["KOR"] / "node.toml")
+    (folder / "linked.toml").symlink_to(stage.nodes["KOR"] / "control.json")  # holds the node's token
     try:
         assert seat.client.get("/scenarios/linked/file").status_code == 404
     finally:
