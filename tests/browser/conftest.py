@@ -27,6 +27,7 @@ SCREENS: Final = ROOT / "build" / "screens"
 SIZES: Final = ((1280, 900), (390, 844))
 
 FLAGS: Final = [
+    "--disable-audio-output",  # the bell rings for nobody; without a sound device a page can wait long for one
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-quic",

@@ -144,6 +144,7 @@ ALONE = {  # good input for commands that need no ally; {} are filled from the d
     "game solve": "game solve {game}",
     "scenario check": "scenario check {scenario}",
     "scenario schema": "scenario schema",
+    "scenario show": "scenario show {scenario}",
     "scenario from-timeline": "scenario from-timeline {files}/chronicle/chronicle.csv",
     "scenario fit": "scenario fit {scenario} --from {files}",
     "improve": "improve {scenario} --runs 2000 --seed 7",

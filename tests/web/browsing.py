@@ -42,7 +42,7 @@ class Reading(HTMLParser):
             self.fields[given["name"]] = given.get("value", "")
         elif tag == "input" and kind in ("checkbox", "radio") and "checked" in given:
             self.fields[given["name"]] = given["value"]
-        elif tag == "textarea" and self._textarea:
+        elif tag == "textarea":
             self._textarea = given["name"]
             self.fields[self._textarea] = ""
         elif tag == "select":

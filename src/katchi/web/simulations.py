@@ -66,7 +66,8 @@ class Simulations:
     @property
     def under_way(self) -> list[Run]:
         """The run that is played, then those that wait, in their order."""
-        return [*([self._running] if self._running else []), *(run for run, _source, _language in self._waiting)]
+        played = [self._running] if self._running is not None and self._running.is_under_way else []
+        return [*played, *(run for run, _source, _language in self._waiting)]
 
     def of(self, scenario: str) -> list[Run]:
         """Return the runs of a scenario whose answer is kept, the newest first."""
@@ -174,12 +175,10 @@ class Simulations:
         """End a run that waits or is played; one that has ended stays as it is."""
         if not run.is_under_way:
             return
-        if self._running is not None and self._running.id == run.id:
-            self._running.state = "cancelled"
-            self._kill()
-            return
         self._waiting = [waiting for waiting in self._waiting if waiting[0].id != run.id]
         self._end(run, "cancelled")
+        if run is self._running:
+            self._kill()
         self._changed()
 
     def remove(self, run: Run) -> None:
@@ -213,11 +212,9 @@ class Simulations:
             try:
                 await self._play(run, source, language)
             except KatchiError as error:
-                if run.state == "running":
+                if run.is_under_way:
                     run.failure = str(error)
                     self._end(run, "failed")
-                else:
-                    self._end(run, "cancelled")
             finally:
                 self._kill()
                 self._running = None

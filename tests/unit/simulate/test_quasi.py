@@ -39,14 +39,14 @@ def test_model_r_needs_far_fewer_runs(conditional, fewer):
 
 
 def test_intervals_from_replicates_cover():
-    """Of 1,000 intervals of 16 replicates of 64 points, 95 % contain the exact answer: between 93 and 97 of a hundred."""
+    """Of 250 intervals of 16 replicates of 64 points, 95 % contain the exact answer; `make bench` counts 1,000."""
     covered = covered_mean = 0
-    for seed in range(1_000):
+    for seed in range(250):
         found = quasi(model_r(), points=64, seed=seed, replicates=16).questions["consulted"]
         covered += found.interval[0] <= P <= found.interval[1]
         covered_mean += found.mean_interval_s[0] <= MEAN_S <= found.mean_interval_s[1]
-    assert 930 <= covered <= 970
-    assert 930 <= covered_mean <= 970
+    assert 225 <= covered <= 249  # four standard deviations
+    assert 225 <= covered_mean <= 249
 
 
 @pytest.mark.parametrize(
