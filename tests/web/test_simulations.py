@@ -98,9 +98,9 @@ class Played:
         return found.pid
 
     async def ended(self) -> None:
-        """Wait until nothing is under way."""
+        """Wait until nothing is under way, and the process of what was cancelled is gone."""
         deadline = time.monotonic() + RUNS_S_MAX
-        while self.simulations.under_way:
+        while self.simulations.under_way or self.simulations._running:
             assert time.monotonic() < deadline
             await asyncio.sleep(0.05)
 
