@@ -2,6 +2,7 @@
 
 Inputs gather while a batch is being made durable; then they go in together and become the next batch.
 Frames alone wait a moment more, so that a stream of them costs one batch a moment and not one a frame.
+So does what follows a small send: the first entry goes at once, those of a stream a moment's together.
 An officer is told, and a peer is sent, only what is durable. A batch that fails is rolled back whole:
 its commands fail, its frames will come again. Each ally's frames have their own bounded queue.
 """
@@ -26,7 +27,7 @@ from katchi.node.notices import Notice
 COMMANDS_A_GROUP = 256
 FRAMES_A_GROUP = 32
 FRAMES_QUEUED_MAX = 64
-GATHER_S = 0.005  # from a batch until frames alone make another: what they bring is told (`have`) no sooner either
+GATHER_S = 0.005  # from a batch until frames alone make another, and from a send until the next: `have` waits as long
 GATHERED_BYTES_MAX = 64 * 1024  # more than that has waited long enough
 ANSWERING_S_MAX = 0.02  # then whoever commands has a turn before the next question
 QUICK_S = 0.003  # a disk that took the last batch in less is quick
@@ -46,6 +47,8 @@ class Bearer:
         self.has_room = asyncio.Event()
         self.has_room.set()
         self.sending: asyncio.Task[None] | None = None
+        self.gathers_until = 0.0  # by time.perf_counter: nothing more is sent before
+        self.is_held_back = False  # something may be waiting for that
 
 
 class Driver:
@@ -145,6 +148,9 @@ class Driver:
             timeout = min(max((due - self._clock()) / 1_000_000, 0.0), timeout)
         if any(bearer.frames for bearer in self._bearers.values()):
             timeout = min(max(self._gathers_until - time.perf_counter(), 0.0), timeout)
+        for bearer in self._bearers.values():
+            if bearer.is_held_back:
+                timeout = min(max(bearer.gathers_until - time.perf_counter(), 0.0), timeout)
         if self._wake.is_set():
             await asyncio.sleep(0)  # others' turn: a disk that answers at once would keep it for itself
         else:
@@ -268,12 +274,16 @@ class Driver:
             self._wake.set()
 
     def _pump(self) -> None:
-        now = self._clock()
+        now, moment = self._clock(), time.perf_counter()
         for bearer in list(self._bearers.values()):
-            if bearer.sending is None:
-                frames = self.machine.outgoing(bearer.ally, now)
-                if frames:
-                    bearer.sending = asyncio.create_task(self._send(bearer, frames))
+            bearer.is_held_back = moment < bearer.gathers_until
+            if bearer.sending is not None or bearer.is_held_back:
+                continue
+            frames = self.machine.outgoing(bearer.ally, now)
+            if frames:
+                if sum(map(len, frames)) < GATHERED_BYTES_MAX:
+                    bearer.gathers_until = moment + GATHER_S
+                bearer.sending = asyncio.create_task(self._send(bearer, frames))
 
     async def _send(self, bearer: Bearer, frames: list[bytes]) -> None:
         try:
