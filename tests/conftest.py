@@ -6,7 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
+settings.register_profile("drill", deadline=None)  # how long an example takes says how busy the machine is, nothing else
+settings.load_profile("drill")
 os.environ["KATCHI_LANG"] = "en"  # whatever the developer's own; Korean is asked for where it is tested
 
 SAMPLES = Path(__file__).resolve().parents[2] / "shared" / "samples"

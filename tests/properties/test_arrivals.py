@@ -21,7 +21,7 @@ from katchi.testing.alliance import SimulatedAlliance
 from katchi.testing.builders import NOON, SECOND, an_entry
 from katchi.vocabulary import Flag, Kind
 
-SOME = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+SOME = settings(max_examples=60, suppress_health_check=list(HealthCheck))
 
 
 @cache

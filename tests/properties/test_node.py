@@ -22,7 +22,7 @@ from katchi.testing.builders import NOON, a_checkpoint, an_entry
 from katchi.testing.checkers import openings, status
 from katchi.vocabulary import Kind, Status
 
-SOME = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+SOME = settings(max_examples=40, suppress_health_check=list(HealthCheck))
 
 
 @cache
@@ -190,7 +190,7 @@ ACTS = st.tuples(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(ACTS, min_size=5, max_size=30))
 def test_no_sequence_of_acts_gives_agreed_without_every_members_signature(acts):
     alliance = SimulatedAlliance(["azure", "birch", "cedar"], seed=0)

@@ -24,7 +24,7 @@ from katchi.node.batch import CHUNK_SIZE
 from katchi.node.commands import KeepChunk, Pair
 from katchi.node.exporting import items_of
 from katchi.node.notices import Told
-from katchi.node.state import SharedView
+from katchi.node.shared import SharedView
 from katchi.node.views.link import link_views
 from katchi.record import merkle
 from katchi.record.bundle import write_bundle

@@ -10,37 +10,24 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 
-import msgspec
-
-from katchi import __version__
-from katchi.errors import KatchiError, LinkRefused
+from katchi.errors import KatchiError
 from katchi.link import frames as f
 from katchi.link.flight import SECOND, Flight
+from katchi.link.greeting import Us, agreed, hello_of
 from katchi.link.holdings import Holdings
+from katchi.link.relay import Relay
 from katchi.link.requests import Requests
 from katchi.link.tally import Tally
 from katchi.record.chain import Chain
 from katchi.record.entry import Entry
-from katchi.record.fields import FORMAT, Mode
 from katchi.vocabulary import Precedence
 
 PING_EVERY_US = 4 * SECOND
 HAVE_EVERY_US = 5_000  # the first `have` goes at once; what changes within this is told together
 HAVE_FOLLOWS_US = 250_000  # a peer's `have` follows what it sends; if none does, it may have lost what it sent
 STATEMENTS_A_FRAME = 64  # of each kind: a frame of 32 members' countersignatures would be too large
-RELAY_AFTER_US = 2 * SECOND  # a third ally's entry is passed on only if it has not come there by itself
 
 BranchKey = tuple[bytes, str, int]  # room, ally, branch
-
-
-class Us(msgspec.Struct, frozen=True):
-    """What our hello says of this node."""
-
-    mode: Mode
-    ally: str
-    fingerprint: bytes
-    versions: tuple[int, ...] = f.VERSIONS
-    features: tuple[str, ...] = f.FEATURES
 
 
 class Peer:
@@ -66,13 +53,12 @@ class Peer:
         self._brought_at = now
         self._assumed: set[BranchKey] = set()  # of these branches, because theirs is longer
         self._told: dict[tuple[BranchKey, str], int] = {}  # statements sent: by whom, to what length
-        self._noticed: dict[tuple[BranchKey, str], tuple[int, int]] = {}  # third allies' statements they lack: to what, since
         self._dirty: set[bytes] = set()
         self._announced: set[bytes] = set()  # rooms of which our `have` has gone out
         self._told_at: int | None = None  # when one last did
         self._charters_dirty = False
         self._is_stale = True  # something changed since we last looked what to send
-        self._relay_at: int | None = None  # when something that a third ally should have sent is passed on
+        self._relay = Relay()
         self._flight = Flight(now)
         self._requests = Requests(self._holdings, self.ally)
         self._pinged_at = now
@@ -85,16 +71,7 @@ class Peer:
     def connected(self, now: int) -> f.Hello:
         """Return our first frame on a bearer that came up."""
         self.disconnected(now)
-        return f.Hello(
-            versions=self._us.versions,
-            features=self._us.features,
-            reads=(FORMAT,),
-            software=f"katchi {__version__}",
-            mode=self._us.mode,
-            ally=self._us.ally,
-            identity=self._us.fingerprint,
-            now=now,
-        )
+        return hello_of(self._us, now)
 
     def greeted(self, hello: f.Hello, now: int) -> None:
         """Take the peer's hello: the link is up.
@@ -102,31 +79,7 @@ class Peer:
         Raises:
             LinkRefused: another mode, ally or identity than was paired, or no version in common.
         """
-        if hello.mode != self._us.mode:
-            raise LinkRefused(
-                "{ally}'s node is of mode {mode}, this one is not",
-                hint="A node is live or exercise for life: pair the right one.",
-                ally=self.ally,
-                mode=hello.mode,
-                reason="other-mode",
-            )
-        if (hello.ally, hello.identity) != (self.ally, self._fingerprint):
-            raise LinkRefused(
-                "the node that answers for {ally} has another identity than was paired",
-                hint="Compare fingerprints again: `katchi node show DIR` on both sides.",
-                ally=self.ally,
-                reason="other-identity",
-            )
-        common = [version for version in self._us.versions if version in hello.versions]
-        if not common:
-            raise LinkRefused(
-                "{ally}'s node and this one speak no common version of the link",
-                hint="Update the older node.",
-                ally=self.ally,
-                reason="no-common-version",
-            )
-        self.version = max(common)
-        self.features = frozenset(self._us.features) & frozenset(hello.features)
+        self.version, self.features = agreed(self._us, self.ally, self._fingerprint, hello)
         self.is_up, self.ended = True, None
         self.skew_us = hello.now - now
         self._charters_dirty = self._is_stale = True
@@ -199,8 +152,8 @@ class Peer:
             with_ping: the next ping counts too; without it, None if nothing else is to come.
         """
         due = [self._pinged_at + PING_EVERY_US] if with_ping else []
-        if self._relay_at is not None:
-            due.append(self._relay_at)
+        if self._relay.due_at is not None:
+            due.append(self._relay.due_at)
         if self._brought:
             due.append(self._brought_at + HAVE_FOLLOWS_US)
         if self._dirty and self._told_at is not None:
@@ -222,11 +175,12 @@ class Peer:
         if self._is_waiting and now >= self._flight.silent_at:
             self._rewind(now)
         shared = set(self._holdings.rooms_with(self.ally))
-        is_due = now >= self._pinged_at + PING_EVERY_US or (self._relay_at is not None and now >= self._relay_at)
+        is_due = now >= self._pinged_at + PING_EVERY_US or self._relay.is_due(now)
         told = self._rooms_to_tell(shared, now)
         if not (self._is_stale or is_due or told):
             return list(self._requests.serve(shared)) if self._requests.is_asked else []
-        self._is_stale, self._relay_at = False, None
+        self._is_stale = False
+        self._relay.begin()
         out: list[f.Frame] = []
         if self._charters_dirty:
             self._charters_dirty = False
@@ -340,20 +294,10 @@ class Peer:
         self._dirty.update(self._holdings.rooms_with(self.ally))
         self._is_stale = True
 
-    def _is_due(self, room: bytes, ally: str, now: int) -> bool:
-        return ally in (self._us.ally, self.ally) or self._is_old(self._holdings.grown_at(room, ally), now)
-
-    def _is_old(self, since: int, now: int) -> bool:
-        """Whether a third ally had the time to send it; if not, look again then. A clock set back holds nothing up."""
-        if not 0 <= now - since < RELAY_AFTER_US:
-            return True
-        due = since + RELAY_AFTER_US
-        self._relay_at = due if self._relay_at is None else min(self._relay_at, due)
-        return False
-
     def _entries(self, room: bytes, chains: Mapping[str, Chain], now: int, *, to_covered: bool = False) -> Iterator[f.Frame]:
         for ally, chain in chains.items():
-            if not self._is_due(room, ally, now):
+            is_third = ally not in (self._us.ally, self.ally)
+            if is_third and not self._relay.is_old(self._holdings.grown_at(room, ally), now):
                 continue
             for index, branch in enumerate(chain.branches):
                 key = (room, ally, index)
@@ -409,19 +353,12 @@ class Peer:
         """Whether to send `by`'s statement about a branch to `length`; if so, note that it is sent."""
         if length <= max(held, self._told.get((key, by), 0)) or self._reached(key) < length:
             return False
-        if by not in (self._us.ally, self.ally) and not self._is_held_up((key, by), length, held, now):
+        if by not in (self._us.ally, self.ally) and not self._relay.is_held_up((key, by), length, held, now):
             return False
         if not self._told:
             self._flight.waits_from(now)
         self._told[key, by] = length
         return True
-
-    def _is_held_up(self, what: tuple[BranchKey, str], length: int, held: int, now: int) -> bool:
-        """Whether a third ally's statement has not come there by itself for a while."""
-        noticed, since = self._noticed.get(what, (0, now))
-        if held >= noticed:
-            noticed, since = self._noticed[what] = length, now
-        return self._is_old(since, now)
 
 
 def _matching(heads: tuple[f.Head, ...], chain: Chain, index: int) -> f.Head | None:

@@ -15,16 +15,20 @@ from katchi.consult.consultation import Consultation
 from katchi.errors import LinkFailed, LinkRefused, NotTrusted, Unverified
 from katchi.link import faults
 from katchi.link import frames as f
-from katchi.link.peer import Peer, Us
+from katchi.link.greeting import Us
+from katchi.link.peer import Peer
 from katchi.node import commands as cmd
 from katchi.node.accepting import Acceptor
 from katchi.node.batch import Batch, Store
 from katchi.node.clerk import Clerk
 from katchi.node.commands import Written
 from katchi.node.notices import Notice, Told, refused
+from katchi.node.papers import Papers
 from katchi.node.receipts import Receipts
 from katchi.node.settings import Settings
-from katchi.node.state import SharedView, State
+from katchi.node.shared import SharedView
+from katchi.node.state import State
+from katchi.node.statements import Statements
 from katchi.node.writing import Author, Chance, Envelope
 from katchi.record.checking import Check, checked_here
 from katchi.record.identity import KnownAlly
@@ -53,7 +57,9 @@ class Machine:
         self.state = State(settings, own, suites, store)
         self.notices: list[Notice] = []
         self._author = Author(self.state, signer, chance, was_restored=was_restored)
-        self._acceptor = Acceptor(self.state, self._author, self.notices, check)
+        self._papers = Papers(self.state, self.notices)
+        self._statements = Statements(self.state, self._author, self.notices)
+        self._acceptor = Acceptor(self.state, self._author, self._papers, self.notices, check)
         self._receipts = Receipts(self.state, self._author)
         self._clerk = Clerk(self.state, self._author, self._acceptor, self._receipts, signer, chance, self.notices)
         self._shared = SharedView(self.state)
@@ -154,17 +160,17 @@ class Machine:
                 accept.entries(ally, frame, now)
                 peer.changed(frame.room)  # answered even if all of it was held: the answer may have been lost
             case f.Statements():
-                accept.statements(ally, frame, now)
+                self._statements.take(ally, frame, now)
                 peer.changed(frame.room)
             case f.Bodies():
                 accept.bodies(ally, frame, now)
                 for item in frame.bodies:
                     peer.came("body", item.digest, 0, now)
             case f.Leaves():
-                accept.paper_leaves(ally, frame)
+                self._papers.leaves(ally, frame)
                 peer.came("leaves", frame.root, 0, now)
             case f.ChunkFrame():
-                if accept.chunk(ally, frame):  # one that comes before what was lost is no progress: a silence asks for both
+                if self._papers.chunk(ally, frame):  # one that comes before what was lost is no progress: a silence asks for both
                     peer.came("chunk", frame.root, frame.index, now)
             case f.WantBodies() | f.WantPaper():
                 peer.asked(frame)

@@ -6,7 +6,7 @@ its changes with it. Reads look at the batch first, then at the store.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -14,6 +14,7 @@ import msgspec
 from katchi.consult.acts import ChainOpened, body_as, repaired_heads
 from katchi.consult.consultation import Consultation, folded
 from katchi.consult.duty import OnDesk
+from katchi.errors import Unverified
 from katchi.link.holdings import PaperWanted
 from katchi.node.batch import Batch, Kept, Reader
 from katchi.node.desk import Desk
@@ -24,11 +25,11 @@ from katchi.node.regrowth import regrow
 from katchi.node.settings import PairedAlly, Settings
 from katchi.node.turns import Turns, TurnsOf, branch_of, turns_key
 from katchi.node.undoable import Undoable
-from katchi.record.chain import Chain, repaired
-from katchi.record.charter import Room, SignedCharter, verified_charter
-from katchi.record.checkpoint import Signed, vouched_head
+from katchi.record.chain import Chain, EntryAt, FrontierAt, Leaves, Locate, repaired
+from katchi.record.charter import Room, verified_charter
 from katchi.record.entry import Entry
 from katchi.record.identity import KnownAlly, SignedIdentity, known
+from katchi.record.merkle import Frontier
 from katchi.record.suite import Suites
 from katchi.vocabulary import Kind
 
@@ -156,14 +157,46 @@ class State:
         found = self.chains.get((room, ally))
         return found or Chain(room, ally, others=len(self.rooms.now[room].members) - 1)
 
-    def with_repair(self, chain: Chain, repair: Entry, heads: Iterable[tuple[int, int, bytes]]) -> Chain:
-        """Return `chain` with a repair noted that it holds, and that names these heads."""
+    # What record/ asks of a chain.
+
+    def locate_in(self, chain: Chain) -> Locate:
+        """Return where an entry of this chain lies: (branch, seq) by digest; None if it is not of it."""
 
         def locate(digest: bytes) -> tuple[int, int] | None:
             found = self.locate(digest)
             return found[2:] if found is not None and found[:2] == (chain.room, chain.ally) else None
 
-        return repaired(chain, repair.digest, repair.header.epoch, heads, locate)
+        return locate
+
+    def entry_at(self, chain: Chain) -> EntryAt:
+        """Return the digest at (branch, seq) of this chain."""
+        return lambda branch, seq: self.path_digests(chain, branch, seq, seq + 1)[0]
+
+    def leaves_of(self, chain: Chain) -> Leaves:
+        """Return the digests along a branch's path below a length."""
+        return lambda branch, length: self.path_digests(chain, branch, 0, length)
+
+    def frontier_at(self, chain: Chain, hash_name: str) -> FrontierAt:
+        """Return the Merkle frontier of a branch's path at a length."""
+
+        def frontier_at(branch: int, length: int) -> Frontier:
+            def leaves(start: int, end: int) -> list[bytes]:
+                return self.path_digests(chain, branch, start, end)
+
+            return self.frontiers.at((chain.room, chain.ally, branch), length, hash_name, leaves)
+
+        return frontier_at
+
+    def shared_room(self, via: str, room_id: bytes) -> Room:
+        """Return the room that a frame of `via` names, or raise Unverified where it is not in force or not shared with it."""
+        room = self.rooms.get(room_id)
+        if room is None or room.is_national or room.missing or via not in room.members:
+            raise Unverified("not-a-member", "a frame names a room that we do not share")
+        return room
+
+    def with_repair(self, chain: Chain, repair: Entry, heads: Iterable[tuple[int, int, bytes]]) -> Chain:
+        """Return `chain` with a repair noted that it holds, and that names these heads."""
+        return repaired(chain, repair.digest, repair.header.epoch, heads, self.locate_in(chain))
 
     def unbroken(self, room: bytes, ally: str) -> int:
         """Return the length to which an ally's newest branch, and the path below it, is held with its bodies."""
@@ -299,100 +332,6 @@ class State:
         self._arrived.clear()
         self.consultations.now.clear()  # some were folded over the batch; the store knows them all
         self.batch, self._pending, self._places = Batch(), {}, {}
-
-
-class SharedView:
-    """The Holdings that the link sees for an ally: rooms in force that both are members of."""
-
-    def __init__(self, state: State) -> None:
-        self._state = state
-        self.sources_up: set[str] = set()  # allies whose link is up
-
-    def rooms_with(self, ally: str) -> Iterator[bytes]:
-        """See Holdings."""
-        own = self._state.own.ally
-        for room in self._state.rooms.now.values():
-            if not room.is_national and not room.missing and ally in room.members and own in room.members:
-                yield room.id
-
-    def charters_with(self, ally: str) -> Iterator[SignedCharter]:
-        """See Holdings."""
-        for room in self._state.rooms.now.values():
-            if not room.is_national and ally in room.members:
-                yield room.signed
-
-    def chains(self, room: bytes) -> Mapping[str, Chain]:
-        """See Holdings."""
-        found = ((ally, self._state.chains.get((room, ally))) for ally in self._state.rooms.now[room].members)
-        return {ally: chain for ally, chain in found if chain is not None}
-
-    def grown_at(self, room: bytes, ally: str) -> int:
-        """See Holdings."""
-        return self._state.grown_at.get((room, ally), 0)
-
-    def run(self, room: bytes, ally: str, branch: int, start: int, end: int, limit: int) -> list[Entry]:
-        """See Holdings."""
-        fresh = self._state.fresh.run(room, ally, branch, start, min(end, start + limit))
-        return fresh or [kept.entry for kept in self._state.store.run(room, ally, branch, start, end, limit)]
-
-    def locate(self, digest: bytes) -> tuple[bytes, str, int, int] | None:
-        """See Holdings."""
-        return self._state.store.locate(digest)
-
-    def body(self, room: bytes, digest: bytes) -> tuple[bytes, bytes] | None:
-        """See Holdings."""
-        kept = self._state.store.entry(digest)
-        if kept is None or kept.entry.header.room != room or kept.entry.body is None or kept.entry.salt is None:
-            return None
-        return kept.entry.salt, kept.entry.body
-
-    def checkpoint(self, room: bytes, ally: str, branch: int) -> Signed | None:
-        """See Holdings."""
-        return self.countersignature(room, ally, branch, ally)
-
-    def countersignature(self, room: bytes, ally: str, branch: int, by: str) -> Signed | None:
-        """See Holdings."""
-        held = self._state.chain(room, ally).branches[branch]
-        length = held.covered if by == ally else held.confirmed.get(by, 0)
-        at = [s.signed for s in self._state.store.statements_at(room, ally, held.epoch, length) if s.by == by]
-        if len(at) > 1:  # of a forked chain, or by a liar: the one about this branch
-            (head,) = self._state.path_digests(self._state.chain(room, ally), branch, length - 1, length)
-            at = [signed for signed in at if vouched_head(signed) == head]
-        return next(iter(at), None)
-
-    def bodies_wanted(self, ally: str, room: bytes, limit: int) -> list[bytes]:
-        """See Holdings."""
-        wanted = [
-            (-awaited.precedence, awaited.seq, digest)
-            for digest, awaited in self._state.awaited.now.items()
-            if awaited.room == room and self._source(room, awaited.ally, awaited.via) == ally
-        ]
-        return [digest for _, _, digest in sorted(wanted)[:limit]]
-
-    def papers_wanted(self, ally: str, room: bytes) -> list[PaperWanted]:
-        """See Holdings."""
-        return [
-            paper
-            for paper in self._state.papers.now.values()
-            if paper.room == room and self._source(room, paper.author, paper.via) == ally
-        ]
-
-    def leaves(self, room: bytes, root: bytes) -> bytes | None:
-        """See Holdings."""
-        if (room, root) in self._state.papers.now:
-            return None
-        return self._state.store.fact(leaves_key(room, root))
-
-    def chunk(self, room: bytes, root: bytes, index: int) -> bytes | None:
-        """See Holdings."""
-        return self._state.store.chunk(room, root, index)
-
-    def _source(self, room: bytes, author: str, via: str) -> str | None:
-        """The ally to ask: the author, else whoever told us of it (it holds it, or knows whom to ask), else any that is up."""
-        for ally in (author, via):
-            if ally in self.sources_up:
-                return ally
-        return min((a for a in self.sources_up if a in self._state.rooms.now[room].members), default=None)
 
 
 def chain_key(room: bytes, ally: str) -> str:

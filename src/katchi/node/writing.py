@@ -144,16 +144,13 @@ class Author:
             assent=None,
         )
         entry = sign_entry(room, header, salt, data, own.fingerprint, self._signer)
-        grown = c.grown(chain, entry, room.hash, _held_at_head, _no_leaves, self._entry_at(chain))
+        grown = c.grown(chain, entry, room.hash, _held_at_head, _no_leaves, self._state.entry_at(chain))
         kept = Kept(entry, grown.branch, opening_of(entry), now, own.ally)
         state.keep(kept, grown.chain, now)
         self.uncovered.setdefault(room.id, now)
         if kind in BINDING:
             self._binding.add(room.id)
         return kept
-
-    def _entry_at(self, chain: c.Chain) -> c.EntryAt:
-        return lambda branch, seq: self._state.path_digests(chain, branch, seq, seq + 1)[0]
 
     def _sees(self, room: Room, chain: c.Chain) -> tuple[Seen, ...]:
         """What we hold of the others, with bodies, in one unbroken run; never less than we said before."""
@@ -214,7 +211,7 @@ class Author:
             at=now,
         )
         signed = sign(room, checkpoint, own.fingerprint, self._signer)
-        covered, _ = c.covered(chain, checkpoint, room.hash, _no_frontier, self._entry_at(chain))
+        covered, _ = c.covered(chain, checkpoint, room.hash, _no_frontier, self._state.entry_at(chain))
         self._state.chains.set((room.id, own.ally), covered)
         self._state.batch.statements.append(KeptStatement(room.id, own.ally, branch.epoch, branch.length, own.ally, signed, now))
 

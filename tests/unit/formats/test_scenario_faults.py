@@ -137,7 +137,7 @@ def test_no_fault_is_found_where_there_is_none(name):
     assert read(text_of(name).encode(), name).network.stages
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(EVERY), st.integers(0, 10_000), st.integers(1, 40), st.binary(max_size=6))
 def test_whatever_is_broken_is_refused_by_name_and_never_by_accident(name, at, length, instead):
     source = (SCENARIOS / f"{name}.toml").read_bytes()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from katchi.link.greeting import Us
 from katchi.link.holdings import PaperWanted
-from katchi.link.peer import Peer, Us
+from katchi.link.peer import Peer
 from katchi.record import chain as c
 from katchi.record.chain import Chain
 from katchi.record.charter import Room, SignedCharter

@@ -10,7 +10,8 @@ from katchi.errors import LinkFailed
 from katchi.link import frames as f
 from katchi.link.flight import REWIND_AFTER_US_MIN
 from katchi.link.holdings import PaperWanted
-from katchi.link.peer import HAVE_EVERY_US, HAVE_FOLLOWS_US, PING_EVERY_US, RELAY_AFTER_US, Peer
+from katchi.link.peer import HAVE_EVERY_US, HAVE_FOLLOWS_US, PING_EVERY_US, Peer
+from katchi.link.relay import RELAY_AFTER_US
 from katchi.record.charter import Room
 from katchi.record.entry import Entry
 from katchi.testing.builders import NOON, SECOND, Ally, a_chain, a_room, an_ally, an_entry

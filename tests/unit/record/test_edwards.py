@@ -35,7 +35,7 @@ def mixed_order_key() -> bytes:
 
 
 @given(st.binary(min_size=32, max_size=32))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_every_key_that_was_generated_is_sound(seed):
     e.check_key(Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw())
 
