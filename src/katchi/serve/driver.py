@@ -142,22 +142,26 @@ class Driver:
             self._disk.shutdown(wait=True)
 
     async def _wait(self) -> None:
-        due = self.machine.next_wakeup()
-        timeout = WAKE_AT_LEAST_EVERY_S
-        if due is not None:
-            timeout = min(max((due - self._clock()) / 1_000_000, 0.0), timeout)
-        if any(bearer.frames for bearer in self._bearers.values()):
-            timeout = min(max(self._gathers_until - time.perf_counter(), 0.0), timeout)
-        for bearer in self._bearers.values():
-            if bearer.is_held_back:
-                timeout = min(max(bearer.gathers_until - time.perf_counter(), 0.0), timeout)
         if self._wake.is_set():
             await asyncio.sleep(0)  # others' turn: a disk that answers at once would keep it for itself
         else:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(timeout):  # not wait_for: on 3.11 it can swallow a cancellation
+                async with asyncio.timeout(self._idle_s()):  # not wait_for: on 3.11 it can swallow a cancellation
                     await self._wake.wait()
         self._wake.clear()
+
+    def _idle_s(self) -> float:
+        """Seconds until something is due though nothing comes."""
+        moment, idle_s = time.perf_counter(), WAKE_AT_LEAST_EVERY_S
+        due = self.machine.next_wakeup()
+        if due is not None:
+            idle_s = min(idle_s, (due - self._clock()) / 1_000_000)
+        for bearer in self._bearers.values():
+            if bearer.frames:
+                idle_s = min(idle_s, self._gathers_until - moment)
+            if bearer.is_held_back:
+                idle_s = min(idle_s, bearer.gathers_until - moment)
+        return max(idle_s, 0.0)
 
     @property
     def _has_work(self) -> bool:

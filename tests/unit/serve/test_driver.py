@@ -129,7 +129,8 @@ def test_what_is_left_to_send_goes_when_a_send_is_over_without_another_batch(dis
 
         driver.machine.close_group = close_group
         driver.attach("birch", send, lambda error: None)
-        await asyncio.sleep(0.02)
+        while len(sent) < 3:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
         return sent, groups
 
     sent, groups = driven(disk, story)
@@ -240,3 +241,43 @@ def test_frames_of_many_bytes_wait_for_no_others(disk, monkeypatch):
     monkeypatch.setattr(driving, "GATHER_S", 5.0)
     _, took_s = streamed(disk, [bytes(driving.GATHERED_BYTES_MAX)] * 3)
     assert took_s < 2
+
+
+def sent(disk, sizes):
+    """Let frames of these sizes become ready to send one by one; return how many went together, and when after the first."""
+
+    async def story(driver):
+        await consult(driver, 1)
+        ready, sends = [], []
+        driver.machine.connected = lambda ally, now: b"one"
+        driver.machine.outgoing = lambda ally, now: [ready.pop(0) for _ in range(len(ready))]
+
+        async def send(frames):
+            sends.append((len(frames), time.perf_counter()))
+            await asyncio.sleep(0)
+
+        driver.attach("birch", send, lambda error: None)
+        await asyncio.sleep(0.2)  # what was written is covered, and hello is long gone
+        sends.clear()
+        for size in sizes:
+            ready.append(bytes(size))
+            await driver.ask(lambda: None)  # a batch, after which the driver looks what to send
+        while sum(count for count, _ in sends) < len(sizes):  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+        return [count for count, _ in sends], [at - sends[0][1] for _, at in sends]
+
+    return driven(disk, story)
+
+
+def test_the_first_of_a_stream_is_sent_at_once_and_the_others_together_a_moment_later(disk, monkeypatch):
+    monkeypatch.setattr(driving, "GATHER_S", 0.15)
+    counts, at_s = sent(disk, [100] * 20)
+    assert counts == [1, 19]
+    assert at_s[1] >= 0.14
+
+
+def test_what_follows_a_large_send_waits_for_nothing(disk, monkeypatch):
+    monkeypatch.setattr(driving, "GATHER_S", 5.0)
+    counts, at_s = sent(disk, [driving.GATHERED_BYTES_MAX] * 3)
+    assert sum(counts) == 3
+    assert at_s[-1] < 2
