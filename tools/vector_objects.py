@@ -29,9 +29,9 @@ from katchi.record.charter import SignedCharter, charter_bytes, sign_charter
 from katchi.record.entry import Seen
 from katchi.record.identity import Contact, Identity, SignedIdentity, sign_contact, sign_identity
 from katchi.testing.builders import NOON, a_room, an_ally, an_entry
+from katchi.testing.crooked import ORDER_8, crooked, encoded
 
 LIVE_AZURE = an_ally("azure", "live", suite=SUITE)
-SMALL_ORDER = bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05")
 
 
 def header_vectors() -> list[Vector]:
@@ -94,10 +94,15 @@ def signature_vectors() -> list[Vector]:
     labelled = AZURE.signer.entry(d.signed_message(d.CHECKPOINT, AZURE.fingerprint, ENTRY.digest))
     for_birch = AZURE.signer.entry(d.signed_message(d.ENTRY, BIRCH.fingerprint, ENTRY.digest))
     later = encode(msgspec.structs.replace(ENTRY.header, epoch=7))
+    message = d.signed_message(d.ENTRY, AZURE.fingerprint, ENTRY.digest)
+    beside, neutral = crooked(AZURE.signer, message, nonce=7, beside=ORDER_8), crooked(AZURE.signer, message, nonce=0)
+    small_part = "Its R has a part of small order: with the cofactor it would hold."
     made = [
         ("replay-other-epoch", "A signature made in epoch 0 under a header of epoch 7.", entry_input(later, ENTRY.signature)),
         ("signature-wrong-label", "Signed as if the digest were a checkpoint's.", entry_input(signature=labelled)),
         ("signature-s-plus-l", "The group order is added to the signature's scalar.", entry_input(signature=r + _little(scalar))),
+        ("signature-r-mixed-order", small_part, entry_input(signature=beside)),
+        ("signature-r-neutral", "Its R is the neutral point: libraries differ about it.", entry_input(signature=neutral)),
         ("signature-other-identity", "Signed by azure's key under birch's fingerprint.", entry_input(signature=for_birch)),
     ]
     return [refused(name, about, "entry", given, "signature-invalid") for name, about, given in made]
@@ -106,10 +111,10 @@ def signature_vectors() -> list[Vector]:
 def identity_vectors() -> list[Vector]:
     """Identities and contacts."""
     own = AZURE.known.identity
-    mixed = edwards._plus(edwards._decompressed(own.keys[0]), edwards._decompressed(SMALL_ORDER))
+    mixed = edwards._plus(edwards._decompressed(own.keys[0]), ORDER_8)
     keys = [
-        ("key-small-order", "An Ed25519 key of order 8: one signature by it verifies any message.", SMALL_ORDER),
-        ("key-mixed-order", "A sound key plus a point of order 8: verifiers disagree about it.", _encoded(mixed)),
+        ("key-small-order", "An Ed25519 key of order 8: one signature by it verifies any message.", encoded(ORDER_8)),
+        ("key-mixed-order", "A sound key plus a point of order 8: verifiers disagree about it.", encoded(mixed)),
         ("key-non-canonical", "A second spelling of a key: its y is not below 2^255 - 19.", _little(edwards.P + 3)),
     ]
     stripped = SignedIdentity(AZURE.identity.statement, AZURE.identity.signatures[:1])
@@ -158,9 +163,3 @@ def charter_vectors() -> list[Vector]:
 
 def _little(number: int) -> bytes:
     return number.to_bytes(32, "little")
-
-
-def _encoded(point: edwards.Point) -> bytes:
-    x, y, z, _ = point
-    inverse = pow(z, -1, edwards.P)
-    return _little(y * inverse % edwards.P | (x * inverse % edwards.P & 1) << 255)

@@ -25,8 +25,7 @@ from katchi.record.entry import Header, check_body, verified
 from katchi.record.identity import Identity, KnownAlly, SignedIdentity, fingerprint, known, sign_identity
 from katchi.record.suite import SHIPPED
 from katchi.testing.builders import NOON, a_chain, a_checkpoint, a_countersignature, a_room, an_entry
-
-SMALL_ORDER = "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"
+from katchi.testing.crooked import NEUTRAL, ORDER_8, crooked, encoded
 
 
 def reason_of(call, *arguments, **named):
@@ -199,18 +198,35 @@ def with_ed25519_key(azure, key):
 
 
 def test_small_order_key(azure):
-    key = bytes.fromhex(SMALL_ORDER)
+    key = encoded(ORDER_8)
     Ed25519PublicKey.from_public_bytes(key)  # libraries load it
     assert reason_of(known, with_ed25519_key(azure, key), SHIPPED) == "key-small-order"
 
 
 def test_mixed_order_key(azure):
     sound = e._decompressed(azure.known.identity.keys[0])
-    x, y, z, _ = e._plus(sound, e._decompressed(bytes.fromhex(SMALL_ORDER)))
-    inverse = pow(z, -1, e.P)
-    mixed = (y * inverse % e.P | (x * inverse % e.P & 1) << 255).to_bytes(32, "little")
+    mixed = encoded(e._plus(sound, ORDER_8))
     Ed25519PublicKey.from_public_bytes(mixed)
     assert reason_of(known, with_ed25519_key(azure, mixed), SHIPPED) == "key-mixed-order"
+
+
+@pytest.mark.parametrize(("nonce", "beside"), [(7, ORDER_8), (0, NEUTRAL), (0, ORDER_8)])
+def test_signature_on_which_verifiers_differ(azure, birch, room, nonce, beside):
+    entry = an_entry(room, azure)
+    message = d.signed_message(d.ENTRY, azure.fingerprint, entry.digest)
+    signature = crooked(azure.signer, message, nonce=nonce, beside=beside)
+    assert reason_of(verified, room, entry.header_bytes, signature, entry.salt, entry.body) == "signature-invalid"
+    as_by_rule = crooked(azure.signer, message, nonce=7)
+    assert verified(room, entry.header_bytes, as_by_rule, entry.salt, entry.body).digest == entry.digest
+
+
+def test_signature_that_takes_its_end_from_the_message(azure):
+    """The library takes signature and message as one: their border is not the signer's to move."""
+    message = b"words to sign"
+    whole = azure.signer.entry(message)
+    assert reason_of(azure.known.verifier.entry, message[1:], whole + message[:1]) == "signature-invalid"
+    assert reason_of(azure.known.verifier.entry, whole[-1:] + message, whole[:-1]) == "signature-invalid"
+    azure.known.verifier.entry(message, whole)
 
 
 def test_non_canonical_key(azure):

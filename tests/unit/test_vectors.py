@@ -47,6 +47,8 @@ NAMES = [
     "replay-other-epoch",
     "signature-wrong-label",
     "signature-s-plus-l",
+    "signature-r-mixed-order",
+    "signature-r-neutral",
     "key-small-order",
     "key-mixed-order",
     "key-non-canonical",

@@ -12,13 +12,15 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PublicKey
+from nacl.bindings import crypto_sign_open
+from nacl.exceptions import BadSignatureError
 
 from katchi.errors import Unverified
 from katchi.record.edwards import check_key
 
 ENTRY_SIGNATURE_SIZE = 64
+_NEUTRAL = b"\x01" + bytes(31)  # the point that verifiers differ about as R
 
 
 class Verifier(Protocol):
@@ -66,19 +68,22 @@ class Ed25519MlDsa65:
         if not any(keys[1]):
             raise Unverified("key-malformed", "the ML-DSA key is all zero")
         try:
-            return _HybridVerifier(Ed25519PublicKey.from_public_bytes(keys[0]), MLDSA65PublicKey.from_public_bytes(keys[1]))
+            return _HybridVerifier(keys[0], MLDSA65PublicKey.from_public_bytes(keys[1]))
         except ValueError as error:
             raise Unverified("key-malformed", "{error}", error=str(error)) from None
 
 
 class _HybridVerifier:
-    def __init__(self, first: Ed25519PublicKey, second: MLDSA65PublicKey) -> None:
+    def __init__(self, first: bytes, second: MLDSA65PublicKey) -> None:
         self._first, self._second = first, second
 
     def entry(self, message: bytes, signature: bytes) -> None:
+        """R = [s]B - [h]A byte for byte, s < L, R not the neutral point: all libraries agree on that (ADR 7)."""
         try:
-            self._first.verify(signature, message)
-        except InvalidSignature:
+            if len(signature) != ENTRY_SIGNATURE_SIZE or signature[:32] == _NEUTRAL:
+                raise BadSignatureError
+            crypto_sign_open(signature + message, self._first)
+        except BadSignatureError:
             raise Unverified("signature-invalid", "the Ed25519 signature does not hold") from None
 
     def full(self, message: bytes, signatures: Sequence[bytes]) -> None:
