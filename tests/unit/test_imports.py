@@ -50,7 +50,7 @@ OUTSIDE = {
 }  # fmt: skip
 OUTSIDE_OF = {
     "errors": OUTSIDE | {"errno"},  # the numbers by which a system names its reasons
-    "record": OUTSIDE | {"cryptography"},  # verifies signatures; the signer is a port
+    "record": OUTSIDE | {"cryptography", "nacl"},  # verifies signatures; the signer is a port
     "rehearse": OUTSIDE | {"random"},  # `Random(seed)` only, below
     "network": OUTSIDE | {"numpy"},
     "simulate": OUTSIDE | {"concurrent", "fractions", "numpy", "scipy"},  # threads change no answer: test_runs.py
