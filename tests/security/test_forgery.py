@@ -18,10 +18,11 @@ from katchi.record import digest as d
 from katchi.record import edwards as e
 from katchi.record import merkle
 from katchi.record.canonical import decode, decode_struct, encode
-from katchi.record.chain import Chain, covered, grown
+from katchi.record.chain import Chain
 from katchi.record.charter import Charter, SignedCharter, charter_bytes, sign_charter, verified_charter
 from katchi.record.checkpoint import Checkpoint, Signed, sign, verified_checkpoint, verified_countersignature
 from katchi.record.entry import Header, check_body, verified
+from katchi.record.growth import covered, grown
 from katchi.record.identity import Identity, KnownAlly, SignedIdentity, fingerprint, known, sign_identity
 from katchi.record.suite import SHIPPED
 from katchi.testing.builders import NOON, a_chain, a_checkpoint, a_countersignature, a_room, an_entry

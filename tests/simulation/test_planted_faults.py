@@ -9,8 +9,9 @@ from katchi.errors import Refused
 from katchi.link import frames as f
 from katchi.node import commands as cmd
 from katchi.node.notices import Told
-from katchi.record.chain import Chain, accepted, grown, repaired
+from katchi.record.chain import Chain
 from katchi.record.checkpoint import Countersignature, sign
+from katchi.record.growth import accepted, grown, repaired
 from katchi.store.memory import MemoryStore
 from katchi.testing import planted as faults
 from katchi.testing import planting

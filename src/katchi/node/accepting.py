@@ -25,6 +25,7 @@ from katchi.node.state import State
 from katchi.node.writing import Author, opening_of
 from katchi.record import chain as c
 from katchi.record import digest as d
+from katchi.record import growth
 from katchi.record.charter import Room, SignedCharter, verified_charter
 from katchi.record.checking import Check, Signature, entry_signature
 from katchi.record.entry import Entry, Header, check_body, decode_header, verified_as
@@ -84,10 +85,10 @@ class Acceptor:
                 return
         entry = verified_as(header, room, item.header, item.signature, item.salt, item.body, signature_holds=holds)
         try:
-            grown = c.grown(
+            grown = growth.grown(
                 chain, entry, room.hash, self._state.locate_in(chain), self._state.leaves_of(chain), self._state.entry_at(chain)
             )
-        except c.Gap:
+        except growth.Gap:
             ended.add(ally)
             return
         if grown.branch == len(chain.branches):
@@ -109,7 +110,7 @@ class Acceptor:
         flags: list[str] = []
         before = self._before(chain, header.prev)
         if before is not None:
-            flags += c.goes_back(header, before)
+            flags += growth.goes_back(header, before)
         if header.kind in MESSAGES and header.kind != Kind.CONSULTATION_OPENED and not header.about:
             flags.append(Flag.ABOUT_MISSING)
         if header.kind not in acts.SHAPES:
@@ -227,7 +228,7 @@ class Acceptor:
             self._replace(chain, self._state.with_repair(chain, kept.entry, heads))
         if isinstance(body, acts.RepairAccepted) and header.about and body.ally in room.members:
             theirs = self._state.chain(room.id, body.ally)
-            self._replace(theirs, c.accepted(theirs, header.about[0], header.ally))
+            self._replace(theirs, growth.accepted(theirs, header.about[0], header.ally))
 
     def _replace(self, chain: c.Chain, by: c.Chain) -> None:
         if by is not chain:

@@ -25,9 +25,10 @@ from katchi.node.regrowth import regrow
 from katchi.node.settings import PairedAlly, Settings
 from katchi.node.turns import Turns, TurnsOf, branch_of, turns_key
 from katchi.node.undoable import Undoable
-from katchi.record.chain import Chain, EntryAt, FrontierAt, Leaves, Locate, repaired
+from katchi.record.chain import Chain
 from katchi.record.charter import Room, verified_charter
 from katchi.record.entry import Entry
+from katchi.record.growth import EntryAt, FrontierAt, Leaves, Locate, repaired
 from katchi.record.identity import KnownAlly, SignedIdentity, known
 from katchi.record.merkle import Frontier
 from katchi.record.suite import Suites

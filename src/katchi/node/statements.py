@@ -15,7 +15,7 @@ from katchi.node.notices import Notice, Told, refused
 from katchi.node.state import State
 from katchi.node.writing import Author
 from katchi.record import chain as c
-from katchi.record import merkle
+from katchi.record import growth, merkle
 from katchi.record.canonical import decode_struct
 from katchi.record.charter import Room
 from katchi.record.checkpoint import (
@@ -46,7 +46,7 @@ class Statements:
     def _named(self, via: str, room: Room, take: Callable[[Room, Signed, int], None], signed: Signed, now: int) -> None:
         try:
             take(room, signed, now)
-        except c.Gap:
+        except growth.Gap:
             pass
         except Unverified as error:
             told = Told.LIE if error.reason == "countersignature-two-histories" else Told.REFUSED
@@ -56,7 +56,7 @@ class Statements:
         checkpoint = verified_checkpoint(room, signed)
         chain = self._state.chain(room.id, checkpoint.ally)
         frontier_at, entry_at = self._state.frontier_at(chain, room.hash), self._state.entry_at(chain)
-        longer, index = c.covered(chain, checkpoint, room.hash, frontier_at, entry_at)
+        longer, index = growth.covered(chain, checkpoint, room.hash, frontier_at, entry_at)
         if longer.branches[index].covered == chain.branches[index].covered:
             return
         self._state.chains.set((room.id, checkpoint.ally), longer)
@@ -73,7 +73,7 @@ class Statements:
         kept = KeptStatement(room.id, counter.ally, counter.epoch, counter.length, counter.by, signed, now)
         try:
             is_news = self._confirm(room, counter)
-        except (c.Gap, Unverified):
+        except (growth.Gap, Unverified):
             if not is_lie:
                 raise
             is_news = False
@@ -116,7 +116,7 @@ class Statements:
                     )
                 if branch.confirmed.get(counter.by, 0) >= counter.length:
                     return False
-                self._state.chains.set((room.id, counter.ally), c.confirmed(chain, index, counter.by, counter.length))
+                self._state.chains.set((room.id, counter.ally), growth.confirmed(chain, index, counter.by, counter.length))
                 return True
         if any(branch.epoch == counter.epoch and branch.length >= counter.length for branch in chain.branches):
             raise Unverified(
@@ -125,7 +125,7 @@ class Statements:
                 by=counter.by,
                 place=f"{counter.ally} {counter.epoch}/{counter.length - 1}",
             )
-        raise c.Gap
+        raise growth.Gap
 
     def _root_at(self, room: Room, chain: c.Chain, index: int, length: int) -> bytes:
         """The root of a branch's path at `length`: of its frontier, of a checkpoint that was recomputed, or computed."""

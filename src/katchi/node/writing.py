@@ -16,7 +16,7 @@ from katchi.errors import Malformed, Refused, Unverified
 from katchi.node.batch import Kept, KeptStatement
 from katchi.node.state import State
 from katchi.record import chain as c
-from katchi.record import merkle
+from katchi.record import growth, merkle
 from katchi.record.canonical import decode_struct
 from katchi.record.charter import Room
 from katchi.record.checkpoint import Checkpoint, Countersignature, Signed, sign, statement_digest
@@ -144,7 +144,7 @@ class Author:
             assent=None,
         )
         entry = sign_entry(room, header, salt, data, own.fingerprint, self._signer)
-        grown = c.grown(chain, entry, room.hash, _held_at_head, _no_leaves, self._state.entry_at(chain))
+        grown = growth.grown(chain, entry, room.hash, _held_at_head, _no_leaves, self._state.entry_at(chain))
         kept = Kept(entry, grown.branch, opening_of(entry), now, own.ally)
         state.keep(kept, grown.chain, now)
         self.uncovered.setdefault(room.id, now)
@@ -211,7 +211,7 @@ class Author:
             at=now,
         )
         signed = sign(room, checkpoint, own.fingerprint, self._signer)
-        covered, _ = c.covered(chain, checkpoint, room.hash, _no_frontier, self._state.entry_at(chain))
+        covered, _ = growth.covered(chain, checkpoint, room.hash, _no_frontier, self._state.entry_at(chain))
         self._state.chains.set((room.id, own.ally), covered)
         self._state.batch.statements.append(KeptStatement(room.id, own.ally, branch.epoch, branch.length, own.ally, signed, now))
 
@@ -268,7 +268,7 @@ class Author:
             at=now,
         )
         signed = sign(room, counter, own.fingerprint, self._signer)
-        self._state.chains.set((room.id, chain.ally), c.confirmed(chain, chain.main, own.ally, said.length))
+        self._state.chains.set((room.id, chain.ally), growth.confirmed(chain, chain.main, own.ally, said.length))
         self._state.batch.statements.append(KeptStatement(room.id, chain.ally, said.epoch, said.length, own.ally, signed, now))
 
     def _newest_checkpoint(self, room: Room, chain: c.Chain) -> tuple[Signed, Checkpoint] | None:

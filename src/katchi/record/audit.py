@@ -16,7 +16,7 @@ import msgspec
 from katchi.errors import Sentence, Unverified
 from katchi.record import chain as c
 from katchi.record import digest as d
-from katchi.record import merkle
+from katchi.record import growth, merkle
 from katchi.record.charter import Room
 from katchi.record.checkpoint import Signed, verified_checkpoint, verified_countersignature
 from katchi.record.entry import Entry, Header, Seen, decode_header, verified_as
@@ -134,7 +134,7 @@ class Auditor:
         chain, paths = self.chains[ally], self._paths[ally]
         before = next((one for one in chain.branches if one.head == header.prev), None)
         try:
-            grown = c.grown(
+            grown = growth.grown(
                 chain,
                 entry,
                 self.room.hash,
@@ -142,7 +142,7 @@ class Auditor:
                 lambda index, length: [digest_at(chain, paths, index, seq) for seq in range(length)],
                 lambda index, seq: digest_at(chain, paths, index, seq),
             )
-        except c.Gap:
+        except growth.Gap:
             self._waiting.setdefault(header.prev, []).append((entry, branch, said))
             return False
         except Unverified as error:
@@ -162,7 +162,7 @@ class Auditor:
         self._note_repair(entry, said)
         return True
 
-    def _locate(self, ally: str) -> c.Locate:
+    def _locate(self, ally: str) -> growth.Locate:
         def locate(digest: bytes) -> tuple[int, int] | None:
             place = self._places.get(digest)
             return place[1:] if place is not None and place[0] == ally else None
@@ -173,7 +173,7 @@ class Auditor:
         """Mark what a header shows of its author's ways; note what it states to have seen."""
         header = entry.header
         if before is not None:
-            self._mark(entry.place, *c.goes_back(header, before))
+            self._mark(entry.place, *growth.goes_back(header, before))
         elif header.seq > 0:
             self._beside.append(header)
         if header.assent is not None:
@@ -189,13 +189,13 @@ class Auditor:
         header = entry.header
         if said.repairs is not None:
             mine = self.chains[header.ally]
-            self.chains[header.ally] = c.repaired(mine, entry.digest, header.epoch, said.repairs, self._locate(header.ally))
+            self.chains[header.ally] = growth.repaired(mine, entry.digest, header.epoch, said.repairs, self._locate(header.ally))
         if said.accepts is not None:
             repair = header.about[0] if header.about else None
             self._acceptances.append(_Acceptance(entry.place, said.accepts, repair))
             theirs = self.chains.get(said.accepts)
             if theirs is not None and repair is not None:
-                self.chains[said.accepts] = c.accepted(theirs, repair, header.ally)
+                self.chains[said.accepts] = growth.accepted(theirs, repair, header.ally)
 
     def _is_at(self, seen: Seen) -> bool:
         place = self._places.get(seen.digest)
@@ -300,7 +300,7 @@ class Auditor:
         for header in self._beside:
             before, _ = self._sides.get(header.prev, (b"", b""))
             if d.digest(self.room.hash, d.ENTRY, before) == header.prev:
-                self._mark(f"{header.ally} {header.epoch}/{header.seq}", *c.goes_back(header, decode_header(before)))
+                self._mark(f"{header.ally} {header.epoch}/{header.seq}", *growth.goes_back(header, decode_header(before)))
 
     def _settle_acceptances(self) -> None:
         for where, ally, repair in self._acceptances:

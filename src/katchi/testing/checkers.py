@@ -18,7 +18,7 @@ from katchi.node.batch import CHUNK_SIZE, Batch, Kept
 from katchi.node.machine import Machine
 from katchi.node.state import State
 from katchi.node.views.consultation import counting
-from katchi.record import chain as c
+from katchi.record import growth
 from katchi.record.chain import Chain
 from katchi.record.vouching import spread
 from katchi.testing.alliance import SimulatedAlliance
@@ -342,10 +342,10 @@ def regrown(alliance: SimulatedAlliance, name: str, room_id: bytes) -> dict[str,
         def at(branch: int, seq: int, chain: Chain = chain) -> bytes:
             return digests[chain.ally, chain.branch_at(branch, seq), seq]
 
-        def leaves(branch: int, length: int, at: c.EntryAt = at) -> list[bytes]:
+        def leaves(branch: int, length: int, at: growth.EntryAt = at) -> list[bytes]:
             return [at(branch, seq) for seq in range(length)]
 
-        grown = c.grown(chain, kept.entry, room.hash, places.get, leaves, at)
+        grown = growth.grown(chain, kept.entry, room.hash, places.get, leaves, at)
         chains[header.ally] = grown.chain
         digests[header.ally, grown.branch, header.seq] = kept.entry.digest
         places[kept.entry.digest] = grown.branch, header.seq

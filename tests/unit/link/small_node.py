@@ -8,6 +8,7 @@ from katchi.link.greeting import Us
 from katchi.link.holdings import PaperWanted
 from katchi.link.peer import Peer
 from katchi.record import chain as c
+from katchi.record import growth
 from katchi.record.chain import Chain
 from katchi.record.charter import Room, SignedCharter
 from katchi.record.checkpoint import Signed
@@ -41,7 +42,7 @@ class SmallNode:
         for entry in entries:
             ally = entry.header.ally
             chain = self.chain(room, ally)
-            grown = c.grown(
+            grown = growth.grown(
                 chain,
                 entry,
                 room.hash,
@@ -67,7 +68,7 @@ class SmallNode:
         """Hold a countersignature by `by` of all that is held of a chain's first branch."""
         chain = self.chain(room, ally)
         self.statements[room.id, ally, 0, by] = signed
-        self._chains[room.id][ally] = c.confirmed(chain, 0, by, chain.branches[0].length)
+        self._chains[room.id][ally] = growth.confirmed(chain, 0, by, chain.branches[0].length)
 
     def chain(self, room: Room, ally: str) -> Chain:
         return self._chains.get(room.id, {}).get(ally) or Chain(room.id, ally)

@@ -9,7 +9,7 @@ import pytest
 
 from katchi.errors import Unverified
 from katchi.record import chain as c
-from katchi.record import merkle
+from katchi.record import growth, merkle
 from katchi.record.checkpoint import verified_checkpoint
 from katchi.testing.builders import a_chain, a_checkpoint, a_room, an_ally, an_entry
 
@@ -45,7 +45,7 @@ class Holder:
         return found[0] if found else None
 
     def add(self, entry):
-        grown = c.grown(self.chain, entry, ROOM.hash, self.locate, self.leaves, self.at)
+        grown = growth.grown(self.chain, entry, ROOM.hash, self.locate, self.leaves, self.at)
         self.chain = grown.chain
         if grown.branch == len(self.paths):
             self.paths.append([])
@@ -59,7 +59,7 @@ class Holder:
 
     def cover(self, checkpoint):
         said = verified_checkpoint(ROOM, checkpoint)
-        self.chain, index = c.covered(self.chain, said, ROOM.hash, self.frontier, self.at)
+        self.chain, index = growth.covered(self.chain, said, ROOM.hash, self.frontier, self.at)
         return index
 
 
@@ -86,7 +86,7 @@ def test_a_chain_in_order_is_one_branch_with_the_root_of_its_digests():
 
 
 def test_an_entry_whose_predecessor_is_not_held_waits():
-    with pytest.raises(c.Gap):
+    with pytest.raises(growth.Gap):
         Holder(CHAIN[0], CHAIN[2])
 
 
@@ -131,13 +131,13 @@ def test_an_epoch_of_many_histories_has_one_fork_where_they_first_part(order):
 def test_what_came_before_a_fork_counts_and_what_follows_does_not_until_all_accept_a_repair():
     chain = Holder(*CHAIN, *a_fork(4, 1)).chain
     assert chain.counts(0, 3) and not chain.counts(0, 4) and not chain.counts(7, 0)
-    once = c.accepted(chain, b"repair", "birch")
-    assert c.accepted(once, b"repair", "birch") == once
-    assert c.accepted(once, b"repair", "azure") == once  # nobody accepts its own
+    once = growth.accepted(chain, b"repair", "birch")
+    assert growth.accepted(once, b"repair", "birch") == once
+    assert growth.accepted(once, b"repair", "azure") == once  # nobody accepts its own
     once = repaired(once, CHAIN[9], a_fork(4, 1)[0])
     assert once.is_frozen
-    assert c.accepted(once, b"other repair", "cedar").is_frozen
-    settled = c.accepted(once, b"repair", "cedar")
+    assert growth.accepted(once, b"other repair", "cedar").is_frozen
+    settled = growth.accepted(once, b"repair", "cedar")
     assert not settled.is_frozen and settled.counts(0, 4)
 
 
@@ -145,11 +145,11 @@ def repaired(chain, *heads, epoch=9, locate=None):
     """A chain of which a repair names these heads of CHAIN and a_fork(4, 2)."""
     places = {e.digest: (0, e.header.seq) for e in CHAIN} | {e.digest: (1, e.header.seq) for e in a_fork(4, 2)}
     names = [(one.header.epoch, one.header.seq, one.digest) for one in heads]
-    return c.repaired(chain, b"repair", epoch, names, locate or places.get)
+    return growth.repaired(chain, b"repair", epoch, names, locate or places.get)
 
 
 def accepted_by_all(chain):
-    return c.accepted(c.accepted(chain, b"repair", "birch"), b"repair", "cedar")
+    return growth.accepted(growth.accepted(chain, b"repair", "birch"), b"repair", "cedar")
 
 
 HEADS = (CHAIN[9], a_fork(4, 2)[1])
@@ -278,7 +278,7 @@ def test_a_checkpoint_of_a_new_epoch_covers_the_path_below_it():
 def test_what_vouches_for_the_shared_part_goes_on_vouching_for_it_in_a_new_epoch():
     holder = Holder(*CHAIN)
     holder.cover(a_checkpoint(ROOM, AZURE, CHAIN))
-    holder.chain = c.confirmed(holder.chain, 0, "birch", 9)
+    holder.chain = growth.confirmed(holder.chain, 0, "birch", 9)
     holder.add(an_epoch(CHAIN[6], 1)[0])
     assert holder.chain.branches[1].covered == 7 and holder.chain.branches[1].confirmed == {"birch": 7}
 
@@ -298,9 +298,9 @@ def test_a_checkpoint_of_another_history_than_the_entries_is_refused(checkpoint,
 
 
 def test_a_checkpoint_ahead_of_its_entries_waits():
-    with pytest.raises(c.Gap):
+    with pytest.raises(growth.Gap):
         Holder(*CHAIN[:5]).cover(a_checkpoint(ROOM, AZURE, CHAIN))
-    with pytest.raises(c.Gap):
+    with pytest.raises(growth.Gap):
         Holder().cover(a_checkpoint(ROOM, AZURE, CHAIN))
 
 
@@ -309,12 +309,12 @@ def test_a_root_over_headers_instead_of_digests_is_refused():
     wrong = merkle.root("sha256", merkle.frontier_of("sha256", [entry.header_bytes for entry in CHAIN]))
     holder = Holder(*CHAIN)
     with pytest.raises(Unverified, match="checkpoint-inconsistent"):
-        c.covered(holder.chain, msgspec.structs.replace(said, root=wrong), "sha256", holder.frontier, holder.at)
+        growth.covered(holder.chain, msgspec.structs.replace(said, root=wrong), "sha256", holder.frontier, holder.at)
 
 
 def test_confirmed_only_rises_and_names_who_confirms_a_place():
-    chain = c.confirmed(Holder(*CHAIN).chain, 0, "birch", 6)
-    assert c.confirmed(chain, 0, "birch", 4) == chain
-    both = c.confirmed(chain, 0, "cedar", 2)
+    chain = growth.confirmed(Holder(*CHAIN).chain, 0, "birch", 6)
+    assert growth.confirmed(chain, 0, "birch", 4) == chain
+    both = growth.confirmed(chain, 0, "cedar", 2)
     assert both.confirmed_by(0, 1) == {"birch", "cedar"} and both.confirmed_by(0, 5) == {"birch"}
     assert both.confirmed_by(0, 6) == set()
