@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from katchi.charts.clock import Attained, turning_said
 from katchi.charts.outline import outline
+from katchi.charts.ranges import Attained, turning_said
 from katchi.charts.report import report
 from katchi.charts.speech import speech
 from katchi.charts.telling import ANSWER, TOLD, Outline, Tellings
