@@ -8,13 +8,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-import msgspec
 from cyclopts import App, Parameter
 
-from katchi.cli.figures import Progress, cores, time_said
-from katchi.cli.options import JsonOption
+from katchi.cli.figures import Progress, answer_of, cores, say_answered, say_engine, say_title, time_said
+from katchi.cli.options import JsonOption, SeedOption, ThreadsOption
 from katchi.cli.scenario import FileArgument, opened
-from katchi.cli.speech import LANGUAGE, _, say, say_json, spoken, tell
+from katchi.cli.speech import _, say, say_json, spoken, tell
 from katchi.errors import LinkFailed, NotFound, os_reason
 from katchi.exercise.scenario import Scenario
 from katchi.formats.manifest import manifest
@@ -49,8 +48,8 @@ def run(
     within: Annotated[
         float | None, Parameter(help=_("Go on until every probability is known to so many percentage points, such as 0.1."))
     ] = None,
-    seed: Annotated[int, Parameter(help=_("Where chance begins: the same seed, the same answer."))] = 1,
-    threads: Annotated[int | None, Parameter(help=_("How many threads; one for each core if not given."))] = None,
+    seed: SeedOption = 1,
+    threads: ThreadsOption = None,
     quasi: Annotated[
         int, Parameter(help=_("Answer by quasi-Monte Carlo too, with 2 to this power points in each of 32 replicates."))
     ] = 0,
@@ -74,7 +73,7 @@ def run(
     asked = Asked(
         runs=runs or (until.RUNS_MAX if within else RUNS_DEFAULT) if runs is None else runs,
         seed=seed,
-        threads=cores() if threads is None else threads,
+        threads=cores(threads),
         within=within / 100 if within is not None else None,
         quasi=1 << quasi if quasi else 0,
     )
@@ -95,7 +94,7 @@ def run(
     played = manifest(scenario, file=str(file), seed=seed, runs=found.runs, engine=found.engine)
     if times is not None:
         _write_times(times, scenario, found, played)
-    answer = {**msgspec.to_builtins(found, enc_hook=str), "manifest": played, "interrupted": was_interrupted}
+    answer = answer_of(found, played, interrupted=was_interrupted)
     if report is not None or into is not None:
         from katchi.cli import reporting
 
@@ -201,18 +200,10 @@ def _write_times(path: Path, scenario: Scenario, found: Sweep, played: Mapping[s
 
 
 def _say(found: Sweep, scenario: Scenario) -> None:
-    if title := scenario.title.said(LANGUAGE):
-        say(title)
+    say_title(scenario)
     for name, one in found.questions.items():
-        low, high = one.interval
-        say(
-            _("{question}: {p:.2%} by {by} (95% interval {low:.2%} to {high:.2%})").format(
-                question=name, p=one.probability, by=time_said(one.by_s), low=low, high=high
-            )
-        )
-        if one.exact is not None:
-            say(_("  exact: {p:.4%}").format(p=one.exact))
-        elif one.without_exact is not None:
+        say_answered(name, one)
+        if one.exact is None and one.without_exact is not None:
             say("  " + spoken(one.without_exact))
         if found.quasi is not None:
             _say_quasi(found, name)
@@ -237,8 +228,7 @@ def _say(found: Sweep, scenario: Scenario) -> None:
     )
     if not found.reached:
         say(_("The runs ended before every probability was known to {points:g} points.").format(points=100 * (found.within or 0)))
-    if found.engine != "kernel":
-        say(_("Played by the slow interpreter: numba is not installed. The answer is the same."))
+    say_engine(found.engine)
 
 
 def _say_quasi(found: Sweep, name: str) -> None:
