@@ -37,72 +37,69 @@ app = App(
 )
 
 
+RunsOption = Annotated[
+    int | None, Parameter(name="--runs", help=_("How many runs, 100,000 if not given; with --within the most there may be."))
+]
+WithinOption = Annotated[
+    float | None,
+    Parameter(name="--within", help=_("Go on until every probability is known to so many percentage points, such as 0.1.")),
+]
+QuasiOption = Annotated[
+    int,
+    Parameter(name="--quasi", help=_("Answer by quasi-Monte Carlo too, with 2 to this power points in each of 32 replicates.")),
+]
+KeepOption = Annotated[
+    Path | None, Parameter(name="--keep", help=_("Keep in this file what is done; the same command goes on from there."))
+]
+ClusterOption = Annotated[str | None, Parameter(name="--cluster", help=_("Play on the Dask cluster at this address."))]
+TimesOption = Annotated[
+    Path | None, Parameter(name="--times", help=_("Write the time of every run to this file, .csv or .parquet."))
+]
+ReportOption = Annotated[Path | None, Parameter(name="--report", help=_("Write a report with charts to this file, .html."))]
+IntoOption = Annotated[
+    Path | None,
+    Parameter(
+        name="--into", help=_("Write to this folder the answer as JSON, what is told of it, and a report in each language.")
+    ),
+]
+LinesOption = Annotated[
+    bool, Parameter(name="--lines", negative="", help=_("Say how far it has come in lines of JSON on stderr, for programs."))
+]
+
+
 @app.default
 def run(
     file: FileArgument,
     /,
     *,
-    runs: Annotated[
-        int | None, Parameter(help=_("How many runs, 100,000 if not given; with --within the most there may be."))
-    ] = None,
-    within: Annotated[
-        float | None, Parameter(help=_("Go on until every probability is known to so many percentage points, such as 0.1."))
-    ] = None,
+    runs: RunsOption = None,
+    within: WithinOption = None,
     seed: SeedOption = 1,
     threads: ThreadsOption = None,
-    quasi: Annotated[
-        int, Parameter(help=_("Answer by quasi-Monte Carlo too, with 2 to this power points in each of 32 replicates."))
-    ] = 0,
-    keep: Annotated[
-        Path | None, Parameter(help=_("Keep in this file what is done; the same command goes on from there."))
-    ] = None,
-    cluster: Annotated[str | None, Parameter(help=_("Play on the Dask cluster at this address."))] = None,
-    times: Annotated[Path | None, Parameter(help=_("Write the time of every run to this file, .csv or .parquet."))] = None,
-    report: Annotated[Path | None, Parameter(help=_("Write a report with charts to this file, .html."))] = None,
-    into: Annotated[
-        Path | None,
-        Parameter(help=_("Write to this folder the answer as JSON, what is told of it, and a report in each language.")),
-    ] = None,
-    lines: Annotated[
-        bool, Parameter(negative="", help=_("Say how far it has come in lines of JSON on stderr, for programs."))
-    ] = False,
+    quasi: QuasiOption = 0,
+    keep: KeepOption = None,
+    cluster: ClusterOption = None,
+    times: TimesOption = None,
+    report: ReportOption = None,
+    into: IntoOption = None,
+    lines: LinesOption = False,
     json: JsonOption = False,
 ) -> int:
     scenario = opened(file)
-    network = scenario.network
     asked = Asked(
-        runs=runs or (until.RUNS_MAX if within else RUNS_DEFAULT) if runs is None else runs,
+        runs=(until.RUNS_MAX if within else RUNS_DEFAULT) if runs is None else runs,
         seed=seed,
         threads=cores(threads),
         within=within / 100 if within is not None else None,
         quasi=1 << quasi if quasi else 0,
     )
     bar = Progress(as_lines=lines)
-    bar.begins("sweep")
-    keeper = _Keeper(keep, asked, bar)
-    part = keeper.begun(scenario)
-    was_interrupted = False
-    try:
-        with _workers(cluster) as workers:
-            found = sweep(network, asked, workers=workers, part=part, clock=time.perf_counter, progress=keeper)
-    except KeyboardInterrupt:
-        if keeper.part is None or keeper.part.done == 0:
-            raise
-        was_interrupted, found = True, answered(network, keeper.part, asked)
-    finally:
-        keeper.end()
+    found, was_interrupted = _swept(scenario, asked, _Keeper(keep, asked, bar), cluster)
     played = manifest(scenario, file=str(file), seed=seed, runs=found.runs, engine=found.engine)
     if times is not None:
         _write_times(times, scenario, found, played)
     answer = answer_of(found, played, interrupted=was_interrupted)
-    if report is not None or into is not None:
-        from katchi.cli import reporting
-
-        told = reporting.told_of(scenario, found, played, threads=asked.threads, progress=bar)
-        if report is not None:
-            reporting.write_report(report, told)
-        if into is not None:
-            reporting.write_all(into, told, answer)
+    _write_told(report, into, scenario, found, answer, threads=asked.threads, bar=bar)
     if json:
         say_json(answer)
     else:
@@ -112,6 +109,21 @@ def run(
         if keep is not None:
             tell(_("The same command goes on from there."))
     return INTERRUPTED if was_interrupted else 0
+
+
+def _swept(scenario: Scenario, asked: Asked, keeper: _Keeper, cluster: str | None) -> tuple[Sweep, bool]:
+    """Return the answer, and whether it is that of the runs before an interruption; with no run yet, that is raised."""
+    keeper.bar.begins("sweep")
+    part = keeper.begun(scenario)
+    try:
+        with _workers(cluster) as workers:
+            return sweep(scenario.network, asked, workers=workers, part=part, clock=time.perf_counter, progress=keeper), False
+    except KeyboardInterrupt:
+        if keeper.part is None or keeper.part.done == 0:
+            raise
+        return answered(scenario.network, keeper.part, asked), True
+    finally:
+        keeper.end()
 
 
 class _Keeper:
@@ -197,6 +209,28 @@ def _write_times(path: Path, scenario: Scenario, found: Sweep, played: Mapping[s
             return
         with path.open("w", encoding="utf-8", newline="") as into:
             into.writelines(table.csv_lines(scenario.network, seed=found.seed, runs=found.runs))
+
+
+def _write_told(
+    report: Path | None,
+    into: Path | None,
+    scenario: Scenario,
+    found: Sweep,
+    answer: Mapping[str, Any],
+    *,
+    threads: int,
+    bar: Progress,
+) -> None:
+    """Write the report and the folder that were asked for; where neither was, nothing of it is computed."""
+    if report is None and into is None:
+        return
+    from katchi.cli import reporting
+
+    told = reporting.told_of(scenario, found, answer["manifest"], threads=threads, progress=bar)
+    if report is not None:
+        reporting.write_report(report, told)
+    if into is not None:
+        reporting.write_all(into, told, answer)
 
 
 def _say(found: Sweep, scenario: Scenario) -> None:
