@@ -20,7 +20,7 @@ from katchi.exercise.scenario import Scenario
 from katchi.formats.manifest import manifest
 from katchi.rehearse.rehearsal import WEATHER
 from katchi.rehearse.tally import Tally
-from katchi.rehearse.world import Weather
+from katchi.rehearse.wire import Weather
 from katchi.simulate.interval import wilson
 from katchi.simulate.sweep import SEED_MAX, Asked, Estimate, sweep
 

@@ -11,7 +11,8 @@ from msgspec.structs import replace
 
 from katchi.errors import Malformed
 from katchi.exercise.scenario import Text, Uncertain
-from katchi.network.model import Alternative, Bearer, Constant, Exponential, Lognormal, Network, Post, Question, Shift, Stage
+from katchi.network.durations import Constant, Exponential, Lognormal
+from katchi.network.model import Alternative, Bearer, Network, Post, Question, Shift, Stage
 from katchi.simulate import evaluation, exact
 from katchi.simulate.sensitivity import assumed_inputs, inputs_of, sensitivity, valued
 from katchi.simulate.sobol import shares
