@@ -121,7 +121,7 @@ def test_any_number_of_threads_gives_the_same_bytes(threads):
 
 
 def test_the_same_seed_gives_the_same_answer_and_another_does_not():
-    one, again, other = (sensitivity(R, R_INPUTS, seed=seed, samples=16) for seed in (5, 5, 6))
+    one, again, other = (sensitivity(R, R_INPUTS[:3], seed=seed, samples=16) for seed in (5, 5, 6))
     assert one == again
     assert totals(one) != totals(other)
 
