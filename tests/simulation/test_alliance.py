@@ -9,7 +9,7 @@ import pytest
 
 from katchi.consult import rules
 from katchi.link import frames as f
-from katchi.rehearse.world import Weather
+from katchi.rehearse.wire import Weather
 from katchi.testing.alliance import SimulatedAlliance
 from katchi.testing.checkers import check_at_all_times, check_in_the_end, the_link_falls_quiet, watch
 from katchi.testing.faults import run_seed, run_seeds

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from katchi.charts.clock import Attained, Thresholds
+from katchi.charts.ranges import Attained
 from katchi.exercise.scenario import Scenario
 from katchi.simulate.game.answer import Solution
 from katchi.simulate.game.regimes import Regime
@@ -14,13 +14,6 @@ from katchi.simulate.game.tree import Game
 from katchi.simulate.improve import Improvement
 from katchi.simulate.sensitivity import Sensitivity
 from katchi.simulate.sweep import Sweep
-
-
-class Clock(msgspec.Struct, frozen=True, kw_only=True):
-    """The consultation clock: which question it asks, and what its game needs."""
-
-    question: str
-    thresholds: Thresholds
 
 
 class Decided(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +33,6 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
     improvement: Improvement | None = None
     sensitivity: Sensitivity | None = None
     decided: Decided | None = None
-    clock: Clock | None = None
     manifest: Mapping[str, object] = {}
 
     def attained(self, question: str) -> Attained:

@@ -20,7 +20,8 @@ from katchi.charts.lettering import broken, shortened, width
 from katchi.charts.speech import Names, speech
 from katchi.exercise.scenario import Inject, Scenario
 from katchi.language import Language
-from katchi.network.model import Stage, cycle_of
+from katchi.network.model import Stage
+from katchi.network.order import cycle_of
 
 if TYPE_CHECKING:
     from katchi.simulate.sweep import Criticality

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from katchi.charts import clock, gains, holdups, influences
+from katchi.charts import gains, holdups, influences, ranges
 from katchi.charts.assumptions import Assumptions
 from katchi.charts.curve import Points as CurvePoints
 from katchi.charts.curve import curve
@@ -76,7 +76,7 @@ class _Teller:
         yield self._section("sources", _("What it rests on"), self._sources())
         yield self._section("network", _("The process as a network"), self._network())
         yield self._section("manifest", _("How to compute it again"), self._manifest())
-        if found.decided is not None or found.clock is not None:
+        if found.decided is not None:
             yield self._section("game", _("How good consultation must be"), self._game())
 
     def _section(self, name: str, title: str, blocks: Sequence[Block] | Iterator[Block]) -> Section:
@@ -176,27 +176,16 @@ class _Teller:
 
     def _game(self) -> Iterator[Block]:
         found, drawn = self.found, []
-        if found.clock is not None:
-            attained, needs = found.attained(found.clock.question), found.clock.thresholds
-            spoken = self.spoken
-            verdict = (
-                clock.needed_said(needs, spoken),
-                clock.attained_said(attained, spoken),
-                clock.verdict(needs, attained, spoken),
-            )
-            yield Points(verdict)
-            drawn.append(self._both([clock.support(needs, attained, self.language, space=space) for space in (WIDE, NARROW)]))
-        ranges = found.decided.ranges if found.decided is not None else {}
-        for question, held in list(ranges.items())[:RANGES_MAX]:
+        assert found.decided is not None
+        for question, held in list(found.decided.ranges.items())[:RANGES_MAX]:
             asked, attained = self.tables.names.of("questions", question), found.attained(question)
             if held:
-                yield Points(tuple(clock.turning_said(held, attained, self.spoken)))
-                both = [clock.ranges(held, attained, self.language, asked=asked, space=space) for space in (WIDE, NARROW)]
+                yield Points(tuple(ranges.turning_said(held, attained, self.spoken)))
+                both = [ranges.ranges(held, attained, self.language, asked=asked, space=space) for space in (WIDE, NARROW)]
                 drawn.append(self._both(both))
         if drawn:
             yield Figures(tuple(drawn), "curves")
-        if found.decided is not None:
-            yield from self._equilibria(found.decided)
+        yield from self._equilibria(found.decided)
 
     def _equilibria(self, decided: Decided) -> Iterator[Block]:
         _, profiles, title = self.spoken.translate, decided.solution.profiles, self.spoken.given(self.found.scenario.title)

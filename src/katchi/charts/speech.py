@@ -9,7 +9,17 @@ from katchi.charts.lettering import clean
 from katchi.errors import Sentence
 from katchi.exercise.scenario import Inject, Scenario, Text
 from katchi.language import Language, translator
-from katchi.network.model import Constant, Duration, Empirical, Erlang, Exponential, Lognormal, Pert, Triangular, Uniform
+from katchi.network.durations import (
+    Constant,
+    Duration,
+    Empirical,
+    Erlang,
+    Exponential,
+    Lognormal,
+    Pert,
+    Triangular,
+    Uniform,
+)
 from katchi.vocabulary import WORDS
 
 MINUS = "\N{MINUS SIGN}"

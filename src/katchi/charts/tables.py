@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from katchi.charts.clock import played
 from katchi.charts.findings import Decided, Findings
 from katchi.charts.gains import gain_said
 from katchi.charts.influences import input_said
 from katchi.charts.lettering import clean
+from katchi.charts.ranges import played
 from katchi.charts.speech import DASH, MINUS, Names, Speech, speech
 from katchi.charts.telling import Answer, Cell, row
 from katchi.language import Language

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import msgspec
 from cyclopts import App, Parameter
 
-from katchi.cli.options import JsonOption
+from katchi.cli.options import JsonOption, ProcessesOption
 from katchi.cli.speech import _, say, say_json, tell
 from katchi.testing.faults import SeedResult, Summary, run_seeds
 
@@ -27,9 +27,7 @@ def run(
     *,
     seeds: Annotated[int, Parameter(help=_("How many seeds."))] = 100,
     first: Annotated[int, Parameter(name="--from", help=_("The first seed."))] = 0,
-    processes: Annotated[
-        int | None, Parameter(help=_("How many processes share the work; one for each core if not given."))
-    ] = None,
+    processes: ProcessesOption = None,
     json: JsonOption = False,
 ) -> int:
     done = 0

@@ -1,14 +1,21 @@
-"""How figures of a simulation are said at a terminal: times, gains, and how far it has come."""
+"""How figures of a simulation are said at a terminal: answers, times, and how far it has come."""
 
 from __future__ import annotations
 
 import os
 import sys
 import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from katchi.cli.speech import _
+from katchi.cli.speech import LANGUAGE, _, say
+
+if TYPE_CHECKING:
+    from katchi.exercise.scenario import Scenario
+    from katchi.simulate.improve import AsItIs
+    from katchi.simulate.sweep import Estimate
 
 BAR = 40
 SHOWN_EVERY_S = 0.1
@@ -55,9 +62,44 @@ class Progress:
             sys.stderr.flush()
 
 
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0))
+def cores(asked: int | None = None) -> int:
+    """Return how many cores share the work: as many as were asked for, else all that this process may use."""
+    return len(os.sched_getaffinity(0)) if asked is None else asked
+
+
+def answer_of(found: msgspec.Struct, played: Mapping[str, object], **beside: object) -> dict[str, Any]:
+    """Return what was found as it is said in JSON.
+
+    Args:
+        found: the answer.
+        played: its manifest.
+        beside: what else is said with it.
+    """
+    return {**msgspec.to_builtins(found, enc_hook=str), "manifest": played, **beside}
+
+
+def say_title(scenario: Scenario) -> None:
+    """Say what a scenario is called, if it has a title."""
+    if title := scenario.title.said(LANGUAGE):
+        say(title)
+
+
+def say_answered(question: str, one: Estimate | AsItIs) -> None:
+    """Say how likely a question is answered in time: sampled, and exactly where that is known."""
+    low, high = one.interval
+    say(
+        _("{question}: {p:.2%} by {by} (95% interval {low:.2%} to {high:.2%})").format(
+            question=question, p=one.probability, by=time_said(one.by_s), low=low, high=high
+        )
+    )
+    if one.exact is not None:
+        say(_("  exact: {p:.4%}").format(p=one.exact))
+
+
+def say_engine(engine: str) -> None:
+    """Say so where the runs were played slowly."""
+    if engine != "kernel":
+        say(_("Played by the slow interpreter: numba is not installed. The answer is the same."))
 
 
 def time_said(seconds: float | None) -> str:

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from katchi.cli.chronicle import read_bytes
 from katchi.cli.figures import time_said
-from katchi.cli.options import JsonOption
+from katchi.cli.options import JsonOption, SeedOption
 from katchi.cli.speech import _, said, say, say_json, tell
 from katchi.errors import Malformed, NotFound, RecordBroken, os_reason
 from katchi.formats import scenario as scenario_file
@@ -42,7 +42,7 @@ def fit_scenario(
     out: Annotated[
         Path | None, Parameter(help=_("The scenario file to write: the same text, with what the stages take."))
     ] = None,
-    seed: Annotated[int, Parameter(help=_("Where chance begins: the same seed, the same answer."))] = 1,
+    seed: SeedOption = 1,
     json: JsonOption = False,
 ) -> None:
     source = read_bytes(file, BYTES_MAX)

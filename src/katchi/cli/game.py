@@ -10,7 +10,7 @@ import msgspec
 from cyclopts import App, Parameter
 
 from katchi.cli import deciding
-from katchi.cli.options import JsonOption
+from katchi.cli.options import JsonOption, SeedOption
 from katchi.cli.speech import _, said, say, tell
 from katchi.errors import Malformed, NotFound, Refused, os_reason
 
@@ -50,7 +50,7 @@ def solve(
         ),
     ] = None,
     runs: Annotated[int, Parameter(help=_("Of a scenario's process: how many runs."))] = 100_000,
-    seed: Annotated[int, Parameter(help=_("Where chance begins: the same seed, the same answer."))] = 1,
+    seed: SeedOption = 1,
     json: JsonOption = False,
 ) -> None:
     solvers = _solvers()

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import msgspec
 from cyclopts import App, Parameter
 
-from katchi.cli.figures import Progress, cores, time_said
-from katchi.cli.options import JsonOption
+from katchi.cli.figures import Progress, answer_of, cores, say_answered, say_engine, say_title
+from katchi.cli.options import JsonOption, SeedOption, ThreadsOption
 from katchi.cli.scenario import FileArgument, opened
 from katchi.cli.speech import LANGUAGE, _, say, say_json, spoken
 from katchi.formats.manifest import manifest
@@ -36,8 +35,8 @@ def run(
         float | None,
         Parameter(help=_("Go on until every gain in the first question is known to so many percentage points, such as 0.5.")),
     ] = None,
-    seed: Annotated[int, Parameter(help=_("Where chance begins: the same seed, the same answer."))] = 1,
-    threads: Annotated[int | None, Parameter(help=_("How many threads; one for each core if not given."))] = None,
+    seed: SeedOption = 1,
+    threads: ThreadsOption = None,
     json: JsonOption = False,
 ) -> None:
     scenario = opened(file)
@@ -48,29 +47,21 @@ def run(
         seed=seed,
         runs=runs,
         within=within,
-        threads=cores() if threads is None else threads,
+        threads=cores(threads),
         progress=progress,
     )
     progress.clear()
     if json:
         played = manifest(scenario, file=str(file), seed=seed, runs=found.runs, engine=found.engine)
-        say_json({**msgspec.to_builtins(found, enc_hook=str), "manifest": played})
+        say_json(answer_of(found, played))
         return
-    if title := scenario.title.said(LANGUAGE):
-        say(title)
+    say_title(scenario)
     _say(found)
 
 
 def _say(found: Improvement) -> None:
     for name, one in found.questions.items():
-        low, high = one.interval
-        say(
-            _("{question}: {p:.2%} by {by} (95% interval {low:.2%} to {high:.2%})").format(
-                question=name, p=one.probability, by=time_said(one.by_s), low=low, high=high
-            )
-        )
-        if one.exact is not None:
-            say(_("  exact: {p:.4%}").format(p=one.exact))
+        say_answered(name, one)
     (first, *_others) = found.questions
     say(_("What each change alone gains, the most for '{question}' first:").format(question=first))
     reasons = dict.fromkeys(change.without_exact for change in found.changes if change.differs)
@@ -85,8 +76,7 @@ def _say(found: Improvement) -> None:
     )
     if not found.reached:
         say(_("The runs ended before every gain was known to {points:g} points.").format(points=found.within))
-    if found.engine != "kernel":
-        say(_("Played by the slow interpreter: numba is not installed. The answer is the same."))
+    say_engine(found.engine)
 
 
 def _say_change(number: int, change: Candidate, runs: int, *, with_reason: bool) -> None:

@@ -26,3 +26,8 @@ PrecedenceOption = Annotated[PrecedenceWord, Parameter(name="--precedence", help
 MarkingOption = Annotated[
     str | None, Parameter(name="--marking", help=_("The handling marking, ASCII; what fits the node's mode if not given."))
 ]
+SeedOption = Annotated[int, Parameter(name="--seed", help=_("Where chance begins: the same seed, the same answer."))]
+ThreadsOption = Annotated[int | None, Parameter(name="--threads", help=_("How many threads; one for each core if not given."))]
+ProcessesOption = Annotated[
+    int | None, Parameter(name="--processes", help=_("How many processes share the work; one for each core if not given."))
+]

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import msgspec
 from cyclopts import App, Parameter
 
-from katchi.cli.figures import Progress, cores, time_said
-from katchi.cli.options import JsonOption
+from katchi.cli.figures import Progress, answer_of, cores, say_title, time_said
+from katchi.cli.options import JsonOption, ProcessesOption, SeedOption
 from katchi.cli.rehearsing import many, production_of
 from katchi.cli.scenario import FileArgument
 from katchi.cli.speech import LANGUAGE, _, say, say_json
@@ -20,7 +20,7 @@ from katchi.exercise.scenario import Scenario
 from katchi.formats.manifest import manifest
 from katchi.rehearse.rehearsal import WEATHER
 from katchi.rehearse.tally import Tally
-from katchi.rehearse.world import Weather
+from katchi.rehearse.wire import Weather
 from katchi.simulate.interval import wilson
 from katchi.simulate.sweep import SEED_MAX, Asked, Estimate, sweep
 
@@ -49,12 +49,10 @@ def run(
     file: FileArgument,
     /,
     *,
-    seed: Annotated[int, Parameter(help=_("Where chance begins: the same seed, the same answer."))] = 1,
+    seed: SeedOption = 1,
     number: Annotated[int, Parameter(name="--run", help=_("Which run of the seed: the sweep's run of that number."))] = 0,
     runs: Annotated[int | None, Parameter(help=_("Rehearse so many runs, from run 0, and count."))] = None,
-    processes: Annotated[
-        int | None, Parameter(help=_("How many processes share the work; one for each core if not given."))
-    ] = None,
+    processes: ProcessesOption = None,
     loss: Annotated[float, Parameter(help=_("How likely a frame is lost on the link."))] = WEATHER.loss,
     delay: Annotated[
         float | None, Parameter(help=_("How long a frame is on its way, milliseconds, a quarter more or less."))
@@ -75,14 +73,14 @@ def run(
     if runs is not None:
         began = time.perf_counter()
         progress = Progress()
-        shared_by = max(1, min(cores() if processes is None else processes, runs))
+        shared_by = max(1, min(cores(processes), runs))
         found = many(source, str(file), weather, seed=seed, runs=runs, processes=shared_by, progress=progress)
         progress.clear()
         return _tell_many(file, production.scenario, found, seed, time.perf_counter() - began, shared_by, as_json=json)
     rehearsal = production.rehearse(seed, number, is_watched=True)
     if json:
         played = manifest(production.scenario, file=str(file), seed=seed, run=number)
-        say_json({**msgspec.to_builtins(rehearsal, enc_hook=str), "notional": True, "manifest": played})
+        say_json(answer_of(rehearsal, played, notional=True))
     text = Transcript(rehearsal, production.scenario, LANGUAGE).text()
     if out is not None:
         try:
@@ -155,8 +153,7 @@ def _agrees(interval: tuple[float, float], one: Estimate) -> bool:
 
 
 def _say_many(scenario: Scenario, found: Tally, said: dict[str, Any]) -> None:
-    if title := scenario.title.said(LANGUAGE):
-        say(title)
+    say_title(scenario)
     for name, row in said["questions"].items():
         low, high = row["interval"]
         say(_("{question}, by {by}:").format(question=name, by=time_said(row["by_s"])))

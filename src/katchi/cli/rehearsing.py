@@ -13,7 +13,7 @@ from katchi.record.suite import SHIPPED
 from katchi.rehearse.founding import Ports
 from katchi.rehearse.rehearsal import Production
 from katchi.rehearse.tally import Tally, tally_of
-from katchi.rehearse.world import Weather
+from katchi.rehearse.wire import Weather
 from katchi.serve.keys import FileSigner
 from katchi.store.memory import MemoryStore
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import msgspec
 from cyclopts import App, Parameter
 
-from katchi.cli.figures import Progress, cores, time_said
-from katchi.cli.options import JsonOption
+from katchi.cli.figures import Progress, answer_of, cores, say_title, time_said
+from katchi.cli.options import JsonOption, SeedOption, ThreadsOption
 from katchi.cli.scenario import FileArgument, opened
 from katchi.cli.speech import LANGUAGE, _, say, say_json, spoken
 from katchi.formats.manifest import manifest
@@ -36,8 +35,8 @@ def run(
         int, Parameter(help=_("Samples of the inputs, a power of 2; each costs a point for every input."))
     ] = SAMPLES,
     runs: Annotated[int, Parameter(help=_("How many runs at each point, where it cannot be solved exactly."))] = RUNS,
-    seed: Annotated[int, Parameter(help=_("Where chance begins: the same seed, the same answer."))] = 1,
-    threads: Annotated[int | None, Parameter(help=_("How many threads; one for each core if not given."))] = None,
+    seed: SeedOption = 1,
+    threads: ThreadsOption = None,
     json: JsonOption = False,
 ) -> None:
     scenario = opened(file)
@@ -48,16 +47,15 @@ def run(
         seed=seed,
         samples=samples,
         runs=runs,
-        threads=cores() if threads is None else threads,
+        threads=cores(threads),
         progress=progress,
     )
     progress.clear()
     if json:
         played = manifest(scenario, file=str(file), seed=seed, points=found.points, runs=found.runs, engine=found.engine)
-        say_json({**msgspec.to_builtins(found, enc_hook=str), "manifest": played})
+        say_json(answer_of(found, played))
         return
-    if title := scenario.title.said(LANGUAGE):
-        say(title)
+    say_title(scenario)
     _say(found)
 
 

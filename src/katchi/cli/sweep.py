@@ -8,13 +8,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-import msgspec
 from cyclopts import App, Parameter
 
-from katchi.cli.figures import Progress, cores, time_said
-from katchi.cli.options import JsonOption
+from katchi.cli.figures import Progress, answer_of, cores, say_answered, say_engine, say_title, time_said
+from katchi.cli.options import JsonOption, SeedOption, ThreadsOption
 from katchi.cli.scenario import FileArgument, opened
-from katchi.cli.speech import LANGUAGE, _, say, say_json, spoken, tell
+from katchi.cli.speech import _, say, say_json, spoken, tell
 from katchi.errors import LinkFailed, NotFound, os_reason
 from katchi.exercise.scenario import Scenario
 from katchi.formats.manifest import manifest
@@ -38,72 +37,69 @@ app = App(
 )
 
 
+RunsOption = Annotated[
+    int | None, Parameter(name="--runs", help=_("How many runs, 100,000 if not given; with --within the most there may be."))
+]
+WithinOption = Annotated[
+    float | None,
+    Parameter(name="--within", help=_("Go on until every probability is known to so many percentage points, such as 0.1.")),
+]
+QuasiOption = Annotated[
+    int,
+    Parameter(name="--quasi", help=_("Answer by quasi-Monte Carlo too, with 2 to this power points in each of 32 replicates.")),
+]
+KeepOption = Annotated[
+    Path | None, Parameter(name="--keep", help=_("Keep in this file what is done; the same command goes on from there."))
+]
+ClusterOption = Annotated[str | None, Parameter(name="--cluster", help=_("Play on the Dask cluster at this address."))]
+TimesOption = Annotated[
+    Path | None, Parameter(name="--times", help=_("Write the time of every run to this file, .csv or .parquet."))
+]
+ReportOption = Annotated[Path | None, Parameter(name="--report", help=_("Write a report with charts to this file, .html."))]
+IntoOption = Annotated[
+    Path | None,
+    Parameter(
+        name="--into", help=_("Write to this folder the answer as JSON, what is told of it, and a report in each language.")
+    ),
+]
+LinesOption = Annotated[
+    bool, Parameter(name="--lines", negative="", help=_("Say how far it has come in lines of JSON on stderr, for programs."))
+]
+
+
 @app.default
 def run(
     file: FileArgument,
     /,
     *,
-    runs: Annotated[
-        int | None, Parameter(help=_("How many runs, 100,000 if not given; with --within the most there may be."))
-    ] = None,
-    within: Annotated[
-        float | None, Parameter(help=_("Go on until every probability is known to so many percentage points, such as 0.1."))
-    ] = None,
-    seed: Annotated[int, Parameter(help=_("Where chance begins: the same seed, the same answer."))] = 1,
-    threads: Annotated[int | None, Parameter(help=_("How many threads; one for each core if not given."))] = None,
-    quasi: Annotated[
-        int, Parameter(help=_("Answer by quasi-Monte Carlo too, with 2 to this power points in each of 32 replicates."))
-    ] = 0,
-    keep: Annotated[
-        Path | None, Parameter(help=_("Keep in this file what is done; the same command goes on from there."))
-    ] = None,
-    cluster: Annotated[str | None, Parameter(help=_("Play on the Dask cluster at this address."))] = None,
-    times: Annotated[Path | None, Parameter(help=_("Write the time of every run to this file, .csv or .parquet."))] = None,
-    report: Annotated[Path | None, Parameter(help=_("Write a report with charts to this file, .html."))] = None,
-    into: Annotated[
-        Path | None,
-        Parameter(help=_("Write to this folder the answer as JSON, what is told of it, and a report in each language.")),
-    ] = None,
-    lines: Annotated[
-        bool, Parameter(negative="", help=_("Say how far it has come in lines of JSON on stderr, for programs."))
-    ] = False,
+    runs: RunsOption = None,
+    within: WithinOption = None,
+    seed: SeedOption = 1,
+    threads: ThreadsOption = None,
+    quasi: QuasiOption = 0,
+    keep: KeepOption = None,
+    cluster: ClusterOption = None,
+    times: TimesOption = None,
+    report: ReportOption = None,
+    into: IntoOption = None,
+    lines: LinesOption = False,
     json: JsonOption = False,
 ) -> int:
     scenario = opened(file)
-    network = scenario.network
     asked = Asked(
-        runs=runs or (until.RUNS_MAX if within else RUNS_DEFAULT) if runs is None else runs,
+        runs=(until.RUNS_MAX if within else RUNS_DEFAULT) if runs is None else runs,
         seed=seed,
-        threads=cores() if threads is None else threads,
+        threads=cores(threads),
         within=within / 100 if within is not None else None,
         quasi=1 << quasi if quasi else 0,
     )
     bar = Progress(as_lines=lines)
-    bar.begins("sweep")
-    keeper = _Keeper(keep, asked, bar)
-    part = keeper.begun(scenario)
-    was_interrupted = False
-    try:
-        with _workers(cluster) as workers:
-            found = sweep(network, asked, workers=workers, part=part, clock=time.perf_counter, progress=keeper)
-    except KeyboardInterrupt:
-        if keeper.part is None or keeper.part.done == 0:
-            raise
-        was_interrupted, found = True, answered(network, keeper.part, asked)
-    finally:
-        keeper.end()
+    found, was_interrupted = _swept(scenario, asked, _Keeper(keep, asked, bar), cluster)
     played = manifest(scenario, file=str(file), seed=seed, runs=found.runs, engine=found.engine)
     if times is not None:
         _write_times(times, scenario, found, played)
-    answer = {**msgspec.to_builtins(found, enc_hook=str), "manifest": played, "interrupted": was_interrupted}
-    if report is not None or into is not None:
-        from katchi.cli import reporting
-
-        told = reporting.told_of(scenario, found, played, threads=asked.threads, progress=bar)
-        if report is not None:
-            reporting.write_report(report, told)
-        if into is not None:
-            reporting.write_all(into, told, answer)
+    answer = answer_of(found, played, interrupted=was_interrupted)
+    _write_told(report, into, scenario, found, answer, threads=asked.threads, bar=bar)
     if json:
         say_json(answer)
     else:
@@ -113,6 +109,21 @@ def run(
         if keep is not None:
             tell(_("The same command goes on from there."))
     return INTERRUPTED if was_interrupted else 0
+
+
+def _swept(scenario: Scenario, asked: Asked, keeper: _Keeper, cluster: str | None) -> tuple[Sweep, bool]:
+    """Return the answer, and whether it is that of the runs before an interruption; with no run yet, that is raised."""
+    keeper.bar.begins("sweep")
+    part = keeper.begun(scenario)
+    try:
+        with _workers(cluster) as workers:
+            return sweep(scenario.network, asked, workers=workers, part=part, clock=time.perf_counter, progress=keeper), False
+    except KeyboardInterrupt:
+        if keeper.part is None or keeper.part.done == 0:
+            raise
+        return answered(scenario.network, keeper.part, asked), True
+    finally:
+        keeper.end()
 
 
 class _Keeper:
@@ -200,19 +211,33 @@ def _write_times(path: Path, scenario: Scenario, found: Sweep, played: Mapping[s
             into.writelines(table.csv_lines(scenario.network, seed=found.seed, runs=found.runs))
 
 
+def _write_told(
+    report: Path | None,
+    into: Path | None,
+    scenario: Scenario,
+    found: Sweep,
+    answer: Mapping[str, Any],
+    *,
+    threads: int,
+    bar: Progress,
+) -> None:
+    """Write the report and the folder that were asked for; where neither was, nothing of it is computed."""
+    if report is None and into is None:
+        return
+    from katchi.cli import reporting
+
+    told = reporting.told_of(scenario, found, answer["manifest"], threads=threads, progress=bar)
+    if report is not None:
+        reporting.write_report(report, told)
+    if into is not None:
+        reporting.write_all(into, told, answer)
+
+
 def _say(found: Sweep, scenario: Scenario) -> None:
-    if title := scenario.title.said(LANGUAGE):
-        say(title)
+    say_title(scenario)
     for name, one in found.questions.items():
-        low, high = one.interval
-        say(
-            _("{question}: {p:.2%} by {by} (95% interval {low:.2%} to {high:.2%})").format(
-                question=name, p=one.probability, by=time_said(one.by_s), low=low, high=high
-            )
-        )
-        if one.exact is not None:
-            say(_("  exact: {p:.4%}").format(p=one.exact))
-        elif one.without_exact is not None:
+        say_answered(name, one)
+        if one.exact is None and one.without_exact is not None:
             say("  " + spoken(one.without_exact))
         if found.quasi is not None:
             _say_quasi(found, name)
@@ -237,8 +262,7 @@ def _say(found: Sweep, scenario: Scenario) -> None:
     )
     if not found.reached:
         say(_("The runs ended before every probability was known to {points:g} points.").format(points=100 * (found.within or 0)))
-    if found.engine != "kernel":
-        say(_("Played by the slow interpreter: numba is not installed. The answer is the same."))
+    say_engine(found.engine)
 
 
 def _say_quasi(found: Sweep, name: str) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from katchi.errors import Malformed, Refused
-from katchi.network.model import (
+from katchi.network.durations import (
     Constant,
     Duration,
     Empirical,

@@ -4,8 +4,8 @@ Columns: `t_local`, `tz`, `t_utc`, `kind`, `from`, `to`, `statement`, `source`; 
 time by the clock on that wall, or a date alone; `tz` names the zone of that clock, such as Asia/Seoul or +09:00. Several that
 were told are parted by ";".
 
-- The local time is what somebody wrote down, so it stands; `t_utc` decides only where the local clock cannot: at an hour that
-  came twice, or never. What disagrees, is missing or is known to the day only is remarked on, with file:line.
+- When a row was, its local time says (moments.py). What disagrees with it, is missing or is known to the day only is remarked
+  on, with file:line.
 - A row was caused by the latest earlier row that told its `from`. Where no row told exactly that name, one that told a name of
   which it is a part is taken ("Logan", "State Adjutant Gen. Logan"), and remarked on.
 - What was never received, or not answered, caused nothing: `kind` says so by one of the words of MISSED.
@@ -18,11 +18,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
+from datetime import datetime
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 from katchi.errors import Malformed, Refused, Sentence
+from katchi.formats.moments import Moment, Noted, moment_of
 from katchi.formats.observations import rows_of
 
 BYTES_MAX = 4 << 20
@@ -32,8 +32,6 @@ OPTIONAL = ("tz", "t_utc", "source")
 REFUSED = frozenset({"refused", "refuses", "refusal", "declined", "rejected", "거부", "거절"})
 MISSED = frozenset({"missed", "unanswered", "undelivered", "lost", "unread", "미응답", "미수신", "불통"})
 FORMULA = ("=", "+", "-", "@")
-_LOCAL = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[T ](\d{1,2}:\d{2}(?::\d{2})?))?")
-_OFFSET = re.compile(r"([+-])(\d{2}):?(\d{2})")
 
 
 class Remark(NamedTuple):
@@ -138,13 +136,6 @@ class _Told(NamedTuple):
     name: str
 
 
-class _Moment(NamedTuple):
-    """When something was: at once, or some time between two."""
-
-    earliest: datetime
-    latest: datetime
-
-
 class _Reading:
     def __init__(self, file: str) -> None:
         self.file = file
@@ -215,94 +206,15 @@ class _Reading:
                 self._remark(line, Sentence("{name} begins as a formula does: it is kept as text", name=name))
         return _Cells(line, of)
 
-    def _moment(self, cells: _Cells) -> _Moment:
-        of, place = cells.of, f"{self.file}:{cells.line}"
-        utc = self._utc(of["t_utc"], place)
-        if not of["t_local"]:
-            if utc is None:
-                raise Malformed(
-                    "{place}: there is no time", hint="Write t_local, such as 2026-01-31 14:32, or t_utc.", place=place
-                )
-            return _Moment(utc, utc)
-        found = _LOCAL.fullmatch(of["t_local"])
-        try:
-            day = date.fromisoformat(found[1]) if found else None
-            at = time.fromisoformat(found[2].zfill(5)) if found and found[2] else None
-        except ValueError:
-            day = at = None
-        if day is None or (found and found[2] and at is None):
-            raise Malformed(
-                "{place}: '{value}' is no time", hint="Write 2026-01-31 14:32, or 2026-01-31 where only the day is known.",
-                place=place, value=of["t_local"][:60],
-            )  # fmt: skip
-        if not of["tz"]:
-            if utc is None:
-                raise Malformed(
-                    "{place}: nobody says of which zone this time is", hint="Write tz, such as Asia/Seoul, +09:00 or UTC.",
-                    place=place,
-                )  # fmt: skip
-            return _Moment(utc, utc)
-        zone = _zone(of["tz"], place)
-        if at is None:
-            return self._day(cells, day, zone, utc)
-        moment = self._at(cells, datetime.combine(day, at), zone, utc)
-        return _Moment(moment, moment)
+    def _moment(self, cells: _Cells) -> Moment:
+        of = cells.of
+        noted = Noted(of["t_local"], of["tz"], of["t_utc"], place=f"{self.file}:{cells.line}", has_utc=self.has_utc)
+        moment, remarks = moment_of(noted)
+        for what in remarks:
+            self._remark(cells.line, what)
+        return moment
 
-    def _utc(self, written: str, place: str) -> datetime | None:
-        """Return what `t_utc` says; None if it says nothing, or only a day."""
-        if not written or len(written) <= len("2026-01-31"):
-            return None
-        try:
-            found = datetime.fromisoformat(written)
-        except ValueError:
-            raise Malformed(
-                "{place}: '{value}' is no time", hint="Write t_utc as 2026-01-31T05:32Z, or leave it empty.", place=place,
-                value=written[:60],
-            ) from None  # fmt: skip
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-
-    def _day(self, cells: _Cells, day: date, zone: tzinfo, utc: datetime | None) -> _Moment:
-        first = datetime.combine(day, time(), zone).astimezone(UTC)
-        last = datetime.combine(day + timedelta(days=1), time(), zone).astimezone(UTC)
-        if utc is not None and first <= utc < last:
-            return _Moment(utc, utc)
-        if utc is not None:
-            self._remark(cells.line, Sentence("t_utc is not on the day of t_local: that day is taken"))
-        self._remark(cells.line, Sentence("only the day is known: it may be at any time of it"))
-        return _Moment(first, last)
-
-    def _at(self, cells: _Cells, local: datetime, zone: tzinfo, utc: datetime | None) -> datetime:
-        """Return the moment at which the clocks of a zone show a time."""
-        line, tz = cells.line, cells.of["tz"]
-        ways = [local.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)]
-        possible = sorted({way for way in ways if way.astimezone(zone).replace(tzinfo=None) == local})
-        if not possible:
-            if utc is None:
-                raise Malformed(
-                    "{place}: {value} never came in {tz}: clocks were put forward over it",
-                    hint="Look up the time again, or write t_utc beside it.",
-                    place=f"{self.file}:{line}",
-                    value=str(local),
-                    tz=tz,
-                )
-            taken = Sentence("{value} never came in {tz}, clocks were put forward: t_utc is taken", value=str(local), tz=tz)
-            self._remark(line, taken)
-            return utc
-        if utc in possible:
-            return utc
-        here = {"tz": tz, "local": _shown(possible[0])}
-        if len(possible) > 1:
-            twice = Sentence("{value} came twice in {tz}: the first is taken, unless t_utc says which", value=str(local), tz=tz)
-            self._remark(line, twice)
-        elif utc is not None:
-            self._remark(
-                line, Sentence("t_utc says {utc}, but t_local in {tz} is {local}: that is taken", utc=_shown(utc), **here)
-            )
-        elif self.has_utc:
-            self._remark(line, Sentence("t_utc is missing: t_local in {tz} is {local}", **here))
-        return possible[0]
-
-    def _in_order(self, cells: Sequence[_Cells], moments: Sequence[_Moment]) -> list[int]:
+    def _in_order(self, cells: Sequence[_Cells], moments: Sequence[Moment]) -> list[int]:
         """Return the rows in order of time; one dated to the day stays where it was written, as far as that day allows."""
         places: list[datetime] = []
         newest = moments[0].earliest
@@ -325,26 +237,6 @@ class _Reading:
         taken = Sentence("'{sender}' is taken to be '{name}' of line {other}", sender=sender, name=found.name, other=found.line)
         self._remark(line, taken)
         return found.row
-
-
-def _zone(name: str, place: str) -> tzinfo:
-    if name in ("UTC", "Z", "GMT"):
-        return UTC
-    if offset := _OFFSET.fullmatch(name):
-        ahead = timedelta(hours=int(offset[2]), minutes=int(offset[3]))
-        if ahead < timedelta(hours=24):
-            return timezone(ahead if offset[1] == "+" else -ahead)
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        raise Malformed(
-            "{place}: '{value}' is no time zone", hint="Write its name in the IANA database, such as Asia/Seoul, or +09:00.",
-            place=place, value=name[:60],
-        ) from None  # fmt: skip
-
-
-def _shown(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _plain(name: str) -> str:

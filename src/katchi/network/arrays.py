@@ -11,18 +11,19 @@ switches and factors of one name the same numbers, whatever their laws: they can
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from katchi.network.laws import NONE, law_of
-from katchi.network.model import Bearer, Cause, Network, Stage
+from katchi.network.model import Bearer, Cause, Factor, Network, Post, Stage
 from katchi.network.numbering import Numbering
 from katchi.network.seats import seat_turns, seats_at_start
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+Part = dict[str, NDArray[Any]]  # some of the arrays, by name
 
 DELAY, WORK, TRANSMISSION = range(3)
 BIN_MANTISSA_BITS = 7  # a bin of time is 1/128 of its power of two
@@ -136,74 +137,123 @@ def compiled(network: Network, beside: Sequence[Network] = ()) -> Arrays:
         network: what is played.
         beside: other networks that it is compared with run by run; compile each beside all others.
     """
-    n = len(network.stages)
-    rank = {stage.name: i for i, stage in enumerate(network.stages)}
-    posts = {post.name: i for i, post in enumerate(network.posts)}
-    bearers = {bearer.name: len(posts) + i for i, bearer in enumerate(network.bearers)}
-    groups = {name: i for i, name in enumerate(groups_of(network))}
-    laws = [law_of(stage.duration) for stage in network.stages]
     numbering = Numbering((network, *beside))
-    factors = {factor.name: i for i, factor in enumerate(network.factors)}
+    groups = groups_of(network)
+    return Arrays(
+        **_stages(network, groups),
+        **_durations(network, numbering),
+        **_order(network, numbering),
+        **_factors(network, numbering),
+        **_posts(network),
+        **_bearers(network, numbering),
+        **_questions(network),
+        sizes=_ints((numbering.count, numbering.exponential, len(groups))),
+    )
+
+
+def _stages(network: Network, groups: Sequence[str]) -> Part:
+    """What each stage is, where, and under which name it is reported."""
+    kinds = [_kind(stage) for stage in network.stages]
+    posts = _numbered(network.posts)
+    bearers = _numbered(network.bearers, first=len(posts))
+    number = {name: i for i, name in enumerate(groups)}
+    places = (
+        posts[stage.at or ""] if kind == WORK else bearers[stage.over or ""] if kind == TRANSMISSION else NONE
+        for stage, kind in zip(network.stages, kinds, strict=True)
+    )
+    return {"kind": _ints(kinds), "place": _ints(places), "group": _ints(number[stage.reported] for stage in network.stages)}
+
+
+def _durations(network: Network, numbering: Numbering) -> Part:
+    """How long each stage takes, and the numbers that it draws for that."""
+    laws = [law_of(stage.duration) for stage in network.stages]
+    tables = [law.table for law in laws]
+    return {
+        "law": _ints(law.law for law in laws),
+        "a": _floats(law.a for law in laws),
+        "b": _floats(law.b for law in laws),
+        "c": _floats(law.c for law in laws),
+        "draw": _ints(numbering.draw_of(stage) for stage in network.stages),
+        "draws": _ints(law.draws for law in laws),
+        "table_first": _firsts(len(table) for table in tables)[:-1],
+        "table_size": _ints(len(table) for table in tables),
+        "table": _floats(x for table in tables for x in table),
+        "upto": _floats(x for law in laws for x in law.upto),
+    }
+
+
+def _order(network: Network, numbering: Numbering) -> Part:
+    """What each stage waits for, and what follows it under which alternative."""
+    rank = _numbered(network.stages)
+    edges: list[list[tuple[int, int]]] = [[] for _ in network.stages]
+    earlier_ones = [0] * len(network.stages)
+    for earlier, later, branch in network.edges():
+        edges[rank[earlier]].append((rank[later], NONE if branch is None else branch))
+        earlier_ones[rank[later]] += 1
+    needs = (1 if stage.join == "any" and n else n for stage, n in zip(network.stages, earlier_ones, strict=True))
+    branches = [list(_cumulated([one.probability for one in stage.alternatives])) for stage in network.stages]
+    return {
+        "need": _ints(needs),
+        "choice": _ints(numbering.choice_of(stage) for stage in network.stages),
+        "branch_first": _firsts(len(branch) for branch in branches),
+        "branch_upto": _floats(x for branch in branches for x in branch),
+        "edge_first": _firsts(len(one) for one in edges),
+        "edge_to": _ints(to for one in edges for to, _ in one),
+        "edge_branch": _ints(branch for one in edges for _, branch in one),
+    }
+
+
+def _factors(network: Network, numbering: Numbering) -> Part:
+    """What stages have in common."""
+    factors = _numbered(network.factors)
+    return {
+        "factor": _ints(NONE if stage.factor is None else factors[stage.factor] for stage in network.stages),
+        "sigma": _floats(factor.sigma for factor in network.factors),
+        "factor_draw": _ints(numbering.factor_of(factor) for factor in network.factors),
+    }
+
+
+def _posts(network: Network) -> Part:
+    """How many seats when, and room for whoever queues for them."""
+    turns = seat_turns(network)
+    return {
+        "seats": _ints(seats_at_start(post) for post in network.posts),
+        "shift_at": _floats(turn.at_s for turn in turns),
+        "shift_post": _ints(turn.post for turn in turns),
+        "shift_by": _ints(turn.by for turn in turns),
+        "queue_first": _firsts(sum(stage.at == post.name for stage in network.stages) for post in network.posts),
+    }
+
+
+def _bearers(network: Network, numbering: Numbering) -> Part:
+    """What goes up and down by chance, which of it each bearer hangs on, and what is scripted for it."""
     outages: tuple[Bearer | Cause, ...] = (*network.bearers, *network.causes)
-    causes = {cause.name: len(bearers) + i for i, cause in enumerate(network.causes)}
+    causes = _numbered(network.causes, first=len(network.bearers))
     switches = [
         [*([i] if bearer.has_outages else []), *(causes[name] for name in bearer.causes if outages[causes[name]].has_outages)]
         for i, bearer in enumerate(network.bearers)
     ]
-    turns = seat_turns(network)
-    edges: list[list[tuple[int, int]]] = [[] for _ in range(n)]
-    need = [0] * n
-    for earlier, later, branch in network.edges():
-        edges[rank[earlier]].append((rank[later], NONE if branch is None else branch))
-        need[rank[later]] += 1
-    need = [1 if stage.join == "any" and count else count for stage, count in zip(network.stages, need, strict=True)]
-    at_post = [sum(stage.at == name for stage in network.stages) for name in posts]
-    tables = [law.table for law in laws]
-    branches = [list(_cumulated([one.probability for one in stage.alternatives])) for stage in network.stages]
-    kinds = [_kind(stage) for stage in network.stages]
-    return Arrays(
-        kind=_ints(kinds),
-        place=_ints(
-            posts[stage.at or ""] if kind == WORK else bearers[stage.over or ""] if kind == TRANSMISSION else NONE
-            for stage, kind in zip(network.stages, kinds, strict=True)
-        ),
-        group=_ints(groups[stage.reported] for stage in network.stages),
-        law=_ints(law.law for law in laws),
-        a=_floats(law.a for law in laws),
-        b=_floats(law.b for law in laws),
-        c=_floats(law.c for law in laws),
-        draw=_ints(numbering.draw_of(stage) for stage in network.stages),
-        draws=_ints(law.draws for law in laws),
-        table_first=_firsts(len(table) for table in tables)[:-1],
-        table_size=_ints(len(table) for table in tables),
-        table=_floats(x for table in tables for x in table),
-        upto=_floats(x for law in laws for x in law.upto),
-        need=_ints(need),
-        choice=_ints(numbering.choice_of(stage) for stage in network.stages),
-        branch_first=_firsts(len(branch) for branch in branches),
-        branch_upto=_floats(x for branch in branches for x in branch),
-        edge_first=_firsts(len(one) for one in edges),
-        edge_to=_ints(to for one in edges for to, _ in one),
-        edge_branch=_ints(branch for one in edges for _, branch in one),
-        factor=_ints(NONE if stage.factor is None else factors[stage.factor] for stage in network.stages),
-        sigma=_floats(factor.sigma for factor in network.factors),
-        factor_draw=_ints(numbering.factor_of(factor) for factor in network.factors),
-        seats=_ints(seats_at_start(post) for post in network.posts),
-        shift_at=_floats(turn.at_s for turn in turns),
-        shift_post=_ints(turn.post for turn in turns),
-        shift_by=_ints(turn.by for turn in turns),
-        queue_first=_firsts(at_post),
-        up_mean=_floats(one.up_mean_s if one.has_outages else 0.0 for one in outages),
-        down_mean=_floats(one.down_mean_s if one.has_outages else 0.0 for one in outages),
-        stream=_ints(numbering.stream_of(one) for one in outages),
-        switch_first=_firsts(len(one) for one in switches),
-        switch=_ints(number for one in switches for number in one),
-        cut_first=_firsts(len(bearer.cuts) for bearer in network.bearers),
-        cuts=_floats(x for bearer in network.bearers for cut in bearer.cuts for x in (cut.from_s, cut.until_s)).reshape(-1, 2),
-        asked=_ints(rank[question.stage] for question in network.questions),
-        by=_floats(question.by_s for question in network.questions),
-        sizes=_ints((numbering.count, numbering.exponential, len(groups))),
-    )
+    return {
+        "up_mean": _floats(one.up_mean_s if one.has_outages else 0.0 for one in outages),
+        "down_mean": _floats(one.down_mean_s if one.has_outages else 0.0 for one in outages),
+        "stream": _ints(numbering.stream_of(one) for one in outages),
+        "switch_first": _firsts(len(one) for one in switches),
+        "switch": _ints(number for one in switches for number in one),
+        "cut_first": _firsts(len(bearer.cuts) for bearer in network.bearers),
+        "cuts": _floats(x for bearer in network.bearers for cut in bearer.cuts for x in (cut.from_s, cut.until_s)).reshape(-1, 2),
+    }
+
+
+def _questions(network: Network) -> Part:
+    rank = _numbered(network.stages)
+    return {
+        "asked": _ints(rank[question.stage] for question in network.questions),
+        "by": _floats(question.by_s for question in network.questions),
+    }
+
+
+def _numbered(named: Iterable[Bearer | Cause | Factor | Post | Stage], first: int = 0) -> dict[str, int]:
+    return {one.name: first + i for i, one in enumerate(named)}
 
 
 def _kind(stage: Stage) -> int:

@@ -6,7 +6,7 @@ import functools
 from typing import NamedTuple
 
 from katchi.network import chance
-from katchi.network.model import (
+from katchi.network.durations import (
     Constant,
     Duration,
     Empirical,

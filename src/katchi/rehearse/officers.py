@@ -16,7 +16,8 @@ import math
 from functools import partial
 
 from katchi.network.arrays import TRANSMISSION
-from katchi.network.interpreter import Draws, Run
+from katchi.network.draws import Draws
+from katchi.network.interpreter import Run
 from katchi.network.laws import NONE
 from katchi.network.model import Network
 from katchi.rehearse.casting import Cast

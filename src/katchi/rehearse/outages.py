@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from katchi.network.interpreter import Draws
+from katchi.network.draws import Draws
 from katchi.network.model import Network
 from katchi.rehearse.watching import Step, Watch
 from katchi.rehearse.world import REPAIRED_IN_S, SECOND, World

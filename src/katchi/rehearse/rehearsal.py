@@ -21,7 +21,8 @@ from katchi.rehearse.letters import Letters, Script
 from katchi.rehearse.officers import Officers
 from katchi.rehearse.outages import Outages
 from katchi.rehearse.watching import Side, Step, Watch, sides_of
-from katchi.rehearse.world import SECOND, Weather, World
+from katchi.rehearse.wire import Weather
+from katchi.rehearse.world import SECOND, World
 
 # An ocean between the nodes, and frames that are lost, repeated or late now and then.
 WEATHER = Weather(loss=0.005, repetition=0.002, reorder=0.005, delay_us=(70_000, 120_000))

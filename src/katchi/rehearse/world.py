@@ -13,12 +13,11 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 
-import msgspec
-
 from katchi.errors import KatchiError, LinkFailed, StoreFailed
 from katchi.node.batch import Batch, Store
 from katchi.node.commands import NodeCommand, Written
 from katchi.node.machine import Machine
+from katchi.rehearse.wire import Weather, Wire
 
 SECOND = 1_000_000
 RECONNECT_AFTER_US = SECOND
@@ -29,16 +28,6 @@ GROUP_US = 500  # how long the first frame of a group waits for others
 PUMPS_MAX = 10_000
 REPAIRED_IN_S = 5.0  # one ping: by then a node knows what the other never got, if it is not lost, too
 BUFFER_US = 100_000  # what a bearer's buffer holds, in time to send it
-
-
-class Weather(msgspec.Struct, frozen=True):
-    """How wires treat frames: probabilities per frame, delays in microseconds."""
-
-    loss: float = 0.0
-    repetition: float = 0.0
-    reorder: float = 0.0
-    delay_us: tuple[int, int] = (1_000, 20_000)
-    bytes_per_s: int | None = None  # None: as wide as need be
 
 
 class Station:
@@ -62,22 +51,6 @@ class Station:
         self.inbox.clear()
         self.wakes_at = None
         self.machine = self._start(self.store, was_restored)
-
-
-class Wire:
-    """What lies between two stations: up or cut, and how it treats frames."""
-
-    def __init__(self, one: str, other: str) -> None:
-        self.ends = (one, other)
-        self.is_cut = False
-        self.session = 0  # frames of an earlier session never arrive
-        self.dialled_at: int | None = None
-        self.free_at = {one: 0, other: 0}  # by sender: when the last byte handed over has left
-        self.arrives_at = {one: 0, other: 0}  # by sender: when the last frame in order arrives
-
-    def other(self, ally: str) -> str:
-        """The far end as seen from `ally`."""
-        return self.ends[1] if ally == self.ends[0] else self.ends[0]
 
 
 class World:
@@ -242,17 +215,7 @@ class World:
             frame = tampered
         if wire.is_cut or self.chance.random() < weather.loss:
             return
-        copies = 2 if self.chance.random() < weather.repetition else 1
-        for _ in range(copies):
-            left_at = max(self.now, wire.free_at[ally])
-            if weather.bytes_per_s is not None:
-                left_at += len(frame) * SECOND // weather.bytes_per_s
-            wire.free_at[ally] = left_at
-            arrives_at = max(left_at + self.chance.randint(*weather.delay_us), wire.arrives_at[ally])
-            if self.chance.random() < weather.reorder:
-                arrives_at += self.chance.randint(0, 2 * SECOND)
-            else:
-                wire.arrives_at[ally] = arrives_at
+        for arrives_at in wire.arrivals(ally, len(frame), self.now, weather, self.chance):
             self.at(arrives_at, partial(self._arrive, wire, wire.session, ally, wire.other(ally), frame))
 
     def _arrive(self, wire: Wire, session: int, sender: str, ally: str, frame: bytes) -> None:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from scipy.special import gammainc, gammaln, ndtr
 
 from katchi.errors import Malformed, sayable
-from katchi.network.model import PHASES_MAX, Constant, Duration, Empirical, Erlang, Exponential, Lognormal
+from katchi.network.durations import PHASES_MAX, Constant, Duration, Empirical, Erlang, Exponential, Lognormal
 
 Floats = NDArray[np.float64]
 

@@ -19,18 +19,9 @@ from numpy.typing import NDArray
 
 from katchi.errors import Refused
 from katchi.network.arrays import Arrays, compiled
+from katchi.network.durations import Constant, Duration, Erlang, Exponential, Lognormal, Triangular, Uniform
 from katchi.network.interpreter import Interpreter
-from katchi.network.model import (
-    Constant,
-    Duration,
-    Erlang,
-    Exponential,
-    Lognormal,
-    Network,
-    Stage,
-    Triangular,
-    Uniform,
-)
+from katchi.network.model import Network, Stage
 
 REPLICATES = 32
 TURNS = 4  # numbers of each switch that are points: its state at the start and the first turns

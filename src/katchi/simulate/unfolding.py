@@ -16,7 +16,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from katchi.errors import Refused
-from katchi.network.model import Bearer, Cause, Constant, Erlang, Exponential, Network, Post, Stage
+from katchi.network.durations import Constant, Erlang, Exponential
+from katchi.network.model import Bearer, Cause, Network, Post, Stage
 from katchi.simulate.varied import NOTHING, Key, driven
 
 UNFOLDED_MAX = 60_000

@@ -16,21 +16,18 @@ from katchi.errors import Malformed
 from katchi.exercise.scenario import Uncertain
 from katchi.network import laws
 from katchi.network.arrays import Arrays
-from katchi.network.model import (
-    Bearer,
+from katchi.network.durations import (
     Constant,
     Duration,
     Empirical,
     Erlang,
     Exponential,
     Lognormal,
-    Network,
     Pert,
-    Post,
-    Stage,
     Triangular,
     Uniform,
 )
+from katchi.network.model import Bearer, Network, Post, Stage
 
 Key = tuple[str, str, str]
 """("stages", its name before copies, "mean"), ("bearers", name, "up" or "down"), ("posts", name, "seats")."""

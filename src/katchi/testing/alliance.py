@@ -21,7 +21,8 @@ from katchi.node.settings import PairedAlly, Settings
 from katchi.record import merkle
 from katchi.record.fields import Mode
 from katchi.record.identity import Contact, sign_contact
-from katchi.rehearse.world import SECOND, Station, Weather, Wire, World
+from katchi.rehearse.wire import Weather, Wire
+from katchi.rehearse.world import SECOND, Station, World
 from katchi.store.memory import MemoryStore
 from katchi.testing.builders import NOON, Ally, an_ally
 from katchi.testing.cheap import SUITES

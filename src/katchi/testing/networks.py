@@ -5,27 +5,29 @@ from __future__ import annotations
 import math
 from random import Random
 
-from katchi.network.model import (
-    Absence,
-    Alternative,
-    Bearer,
-    Cause,
+from katchi.network.durations import (
     Constant,
     Duration,
     Empirical,
     Erlang,
     Exponential,
-    Factor,
     Lognormal,
-    Network,
     Pert,
+    Triangular,
+    Uniform,
+)
+from katchi.network.model import (
+    Absence,
+    Alternative,
+    Bearer,
+    Cause,
+    Factor,
+    Network,
     Post,
     Question,
     Shift,
     Span,
     Stage,
-    Triangular,
-    Uniform,
 )
 
 H = 3_600.0

@@ -20,7 +20,8 @@ from katchi.node.notices import Told
 from katchi.record.canonical import encode
 from katchi.record.checkpoint import Countersignature, sign, statement_digest
 from katchi.record.entry import decode_header, sign_entry
-from katchi.rehearse.world import SECOND, Weather
+from katchi.rehearse.wire import Weather
+from katchi.rehearse.world import SECOND
 from katchi.store.memory import MemoryStore
 from katchi.testing.alliance import SimulatedAlliance
 from katchi.testing.builders import a_checkpoint, an_ally, an_entry

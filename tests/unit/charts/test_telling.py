@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from katchi.charts.clock import Attained, turning_said
 from katchi.charts.outline import outline
+from katchi.charts.ranges import Attained, turning_said
 from katchi.charts.report import report
 from katchi.charts.speech import speech
 from katchi.charts.telling import ANSWER, TOLD, Outline, Tellings
+from katchi.cli import reporting
 from katchi.cli.__main__ import run
 from katchi.formats.scenario import read
 from katchi.simulate.game.answer import Equilibrium
@@ -26,9 +28,11 @@ BAD_WORDS = "</title><script>alert(1)</script>"
 
 @pytest.fixture(scope="module")
 def into(tmp_path_factory) -> Path:
-    """What `katchi sweep --into` writes of the reference scenario."""
+    """What `katchi sweep --into` writes of the reference scenario; few samples are enough for how it is told."""
     folder = tmp_path_factory.mktemp("told") / "into"
-    assert run(["sweep", str(SCENARIOS / "reference.toml"), "--runs", "2000", "--into", str(folder), "--json"]) == 0
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(reporting, "sensitivity", partial(reporting.sensitivity, samples=16))
+        assert run(["sweep", str(SCENARIOS / "reference.toml"), "--runs", "2000", "--into", str(folder), "--json"]) == 0
     return folder
 
 

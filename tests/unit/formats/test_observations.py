@@ -9,7 +9,8 @@ from katchi.consult import rules
 from katchi.errors import Malformed
 from katchi.exercise.scenario import Part, Scenario, Text
 from katchi.formats.observations import by_stage, of_record, of_table
-from katchi.network.model import Exponential, Network, Post, Question, Stage
+from katchi.network.durations import Exponential
+from katchi.network.model import Network, Post, Question, Stage
 from katchi.node.views.consultation import consultation_view
 from katchi.node.views.held import held_view
 from katchi.testing.alliance import SimulatedAlliance

@@ -9,16 +9,7 @@ import pytest
 
 from katchi.errors import Malformed
 from katchi.formats.scenario import duration_of, line_of, read, time_s
-from katchi.network.model import (
-    Constant,
-    Empirical,
-    Erlang,
-    Exponential,
-    Lognormal,
-    Pert,
-    Triangular,
-    Uniform,
-)
+from katchi.network.durations import Constant, Empirical, Erlang, Exponential, Lognormal, Pert, Triangular, Uniform
 from katchi.testing.networks import model_r
 
 ROOT = Path(__file__).resolve().parents[3]

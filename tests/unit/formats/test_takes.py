@@ -10,7 +10,7 @@ import pytest
 from katchi.errors import Malformed, Refused
 from katchi.formats.scenario import duration_of, time_s
 from katchi.formats.takes import Replacement, quoted, replaced, rounded_text, says_the_same_but_for, takes_text, time_text
-from katchi.network.model import Constant, Empirical, Erlang, Exponential, Lognormal, Pert, Triangular, Uniform
+from katchi.network.durations import Constant, Empirical, Erlang, Exponential, Lognormal, Pert, Triangular, Uniform
 
 FILE = '''# A scenario with every habit of its author.
 title = """

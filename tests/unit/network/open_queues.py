@@ -17,8 +17,9 @@ from scipy.sparse import csc_array, identity
 from scipy.sparse.linalg import splu
 
 from katchi.network.arrays import compiled
+from katchi.network.durations import Constant, Duration, Exponential
 from katchi.network.kernel import times_of
-from katchi.network.model import Alternative, Constant, Duration, Exponential, Network, Post, Question, Stage
+from katchi.network.model import Alternative, Network, Post, Question, Stage
 
 SEED = 20_239
 

@@ -12,19 +12,9 @@ import numpy as np
 import pytest
 
 from katchi.network.arrays import compiled
+from katchi.network.durations import Constant, Lognormal, Triangular, Uniform
 from katchi.network.kernel import times_of
-from katchi.network.model import (
-    Alternative,
-    Bearer,
-    Constant,
-    Lognormal,
-    Network,
-    Post,
-    Question,
-    Stage,
-    Triangular,
-    Uniform,
-)
+from katchi.network.model import Alternative, Bearer, Network, Post, Question, Stage
 
 simpy = pytest.importorskip("simpy")
 

@@ -12,21 +12,9 @@ import numpy as np
 import pytest
 
 from katchi.network.arrays import compiled
+from katchi.network.durations import Constant, Empirical, Erlang, Exponential, Lognormal, Pert, Triangular, Uniform
 from katchi.network.kernel import times_of
-from katchi.network.model import (
-    Bearer,
-    Constant,
-    Empirical,
-    Erlang,
-    Exponential,
-    Lognormal,
-    Network,
-    Pert,
-    Question,
-    Stage,
-    Triangular,
-    Uniform,
-)
+from katchi.network.model import Bearer, Network, Question, Stage
 from katchi.testing.networks import H, all_at_once, alone, in_series, model_r
 
 SEED = 20_231

@@ -25,7 +25,7 @@ from open_queues import (
 )
 from scipy import integrate, stats
 
-from katchi.network.model import Constant, Erlang, Exponential, Lognormal, Uniform
+from katchi.network.durations import Constant, Erlang, Exponential, Lognormal, Uniform
 
 
 def assert_mean(sample, exact, tolerance, rest):

@@ -7,22 +7,8 @@ import math
 import pytest
 
 from katchi.errors import Malformed
-from katchi.network.model import (
-    Alternative,
-    Bearer,
-    Constant,
-    Empirical,
-    Erlang,
-    Exponential,
-    Lognormal,
-    Network,
-    Pert,
-    Post,
-    Question,
-    Stage,
-    Triangular,
-    Uniform,
-)
+from katchi.network.durations import Constant, Empirical, Erlang, Exponential, Lognormal, Pert, Triangular, Uniform
+from katchi.network.model import Alternative, Bearer, Network, Post, Question, Stage
 
 ONE = Constant(1.0)
 

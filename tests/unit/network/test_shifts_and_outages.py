@@ -11,16 +11,14 @@ import pytest
 from katchi.errors import Malformed
 from katchi.network import chance
 from katchi.network.arrays import compiled
+from katchi.network.durations import Constant, Exponential, Lognormal
 from katchi.network.interpreter import Interpreter
 from katchi.network.kernel import tally_of, times_at, times_of
 from katchi.network.model import (
     Absence,
     Bearer,
     Cause,
-    Constant,
-    Exponential,
     Factor,
-    Lognormal,
     Network,
     Post,
     Question,

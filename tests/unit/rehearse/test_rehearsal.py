@@ -8,7 +8,7 @@ from productions import CUT, HEAD, production_of, scenario_of
 from katchi.cli.rehearsing import PORTS as REAL_PORTS
 from katchi.cli.transcript import Transcript
 from katchi.rehearse.rehearsal import Production
-from katchi.rehearse.world import Weather
+from katchi.rehearse.wire import Weather
 from katchi.testing.rehearsals import PORTS
 
 MINUTE = 60.0

@@ -10,15 +10,13 @@ from msgspec.structs import replace
 
 from katchi.errors import Malformed, Refused
 from katchi.network.arrays import compiled
+from katchi.network.durations import Constant, Erlang, Exponential, Uniform
 from katchi.network.kernel import tally_of
 from katchi.network.model import (
     Absence,
     Alternative,
     Bearer,
     Cause,
-    Constant,
-    Erlang,
-    Exponential,
     Factor,
     Network,
     Post,
@@ -26,7 +24,6 @@ from katchi.network.model import (
     Shift,
     Span,
     Stage,
-    Uniform,
 )
 from katchi.simulate import chain, exact, template, unfolding
 from katchi.testing.networks import H, all_at_once, alone, in_series, model_r, random_network

@@ -7,7 +7,8 @@ from random import Random
 import pytest
 from msgspec.structs import replace
 
-from katchi.network.model import Exponential, Stage
+from katchi.network.durations import Exponential
+from katchi.network.model import Stage
 from katchi.simulate import exact
 from katchi.simulate.template import Template
 from katchi.simulate.varied import now_of, varied

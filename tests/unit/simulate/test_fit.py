@@ -9,7 +9,7 @@ import pytest
 from scipy import special, stats
 
 from katchi.errors import Malformed
-from katchi.network.model import Constant, Empirical, Erlang, Exponential, Lognormal
+from katchi.network.durations import Constant, Empirical, Erlang, Exponential, Lognormal
 from katchi.simulate.fit import (
     EMPIRICAL_MAX,
     LAWS,

@@ -13,7 +13,7 @@ from katchi.cli.__main__ import run
 from katchi.consult import rules
 from katchi.errors import Malformed, NotFound, Refused
 from katchi.formats import scenario
-from katchi.network.model import Constant, Empirical, Exponential, Lognormal
+from katchi.network.durations import Constant, Empirical, Exponential, Lognormal
 from katchi.node.views.consultation import consultation_view
 from katchi.testing.alliance import SimulatedAlliance
 

@@ -12,8 +12,9 @@ from msgspec.structs import replace
 
 from katchi.errors import Malformed
 from katchi.exercise.scenario import Change, Text
+from katchi.network.durations import Constant, Exponential, Lognormal
 from katchi.network.kernel import times_of
-from katchi.network.model import Alternative, Bearer, Constant, Exponential, Lognormal, Network, Post, Question, Stage
+from katchi.network.model import Alternative, Bearer, Network, Post, Question, Stage
 from katchi.simulate import exact, pairing, until
 from katchi.simulate.improve import improve
 from katchi.simulate.interval import paired

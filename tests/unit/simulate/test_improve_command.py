@@ -14,7 +14,8 @@ from katchi.cli.__main__ import run
 from katchi.cli.scenario import opened
 from katchi.errors import Malformed
 from katchi.exercise.scenario import Change, Scenario, Text, Uncertain
-from katchi.network.model import Lognormal, Post
+from katchi.network.durations import Lognormal
+from katchi.network.model import Post
 from katchi.testing.networks import H, alone, model_r
 
 ROOT = Path(__file__).resolve().parents[3]

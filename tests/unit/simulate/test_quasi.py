@@ -8,8 +8,8 @@ import pytest
 from scipy import stats
 
 from katchi.network.arrays import compiled
+from katchi.network.durations import Exponential, Lognormal, Triangular, Uniform
 from katchi.network.kernel import times_of
-from katchi.network.model import Exponential, Lognormal, Triangular, Uniform
 from katchi.simulate.quasi import quasi
 from katchi.testing.networks import H, in_series, model_r
 

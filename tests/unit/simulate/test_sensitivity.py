@@ -11,7 +11,8 @@ from msgspec.structs import replace
 
 from katchi.errors import Malformed
 from katchi.exercise.scenario import Text, Uncertain
-from katchi.network.model import Alternative, Bearer, Constant, Exponential, Lognormal, Network, Post, Question, Shift, Stage
+from katchi.network.durations import Constant, Exponential, Lognormal
+from katchi.network.model import Alternative, Bearer, Network, Post, Question, Shift, Stage
 from katchi.simulate import evaluation, exact
 from katchi.simulate.sensitivity import assumed_inputs, inputs_of, sensitivity, valued
 from katchi.simulate.sobol import shares
@@ -120,7 +121,7 @@ def test_any_number_of_threads_gives_the_same_bytes(threads):
 
 
 def test_the_same_seed_gives_the_same_answer_and_another_does_not():
-    one, again, other = (sensitivity(R, R_INPUTS, seed=seed, samples=16) for seed in (5, 5, 6))
+    one, again, other = (sensitivity(R, R_INPUTS[:3], seed=seed, samples=16) for seed in (5, 5, 6))
     assert one == again
     assert totals(one) != totals(other)
 

@@ -9,21 +9,9 @@ import pytest
 
 from katchi.errors import Malformed
 from katchi.network.arrays import compiled
+from katchi.network.durations import Constant, Empirical, Erlang, Exponential, Lognormal, Pert, Triangular, Uniform
 from katchi.network.kernel import times_of
-from katchi.network.model import (
-    Alternative,
-    Constant,
-    Empirical,
-    Erlang,
-    Exponential,
-    Lognormal,
-    Network,
-    Pert,
-    Question,
-    Stage,
-    Triangular,
-    Uniform,
-)
+from katchi.network.model import Alternative, Network, Question, Stage
 from katchi.simulate.template import Template
 from katchi.simulate.varied import mean_of, now_of, retimed, scaled, varied
 from katchi.testing.networks import H, alone, in_series, model_r, random_network

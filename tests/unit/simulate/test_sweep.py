@@ -10,9 +10,10 @@ import pytest
 
 from katchi.errors import Malformed
 from katchi.network.arrays import compiled
+from katchi.network.durations import Exponential
 from katchi.network.interpreter import Interpreter
 from katchi.network.kernel import tally_of, times_of
-from katchi.network.model import Exponential, Network, Question
+from katchi.network.model import Network, Question
 from katchi.simulate import runs
 from katchi.simulate.curve import quantile
 from katchi.simulate.interval import wilson

@@ -13,7 +13,8 @@ from katchi.formats.scenario.keys import OUTCOMES, TABLES, TOP
 from katchi.formats.scenario.places import factors_of, injects_of, places_of
 from katchi.formats.scenario.stages import part_of, stages_of, written
 from katchi.formats.scenario.table import Table, tables
-from katchi.network.model import Constant, Network, Stage
+from katchi.network.durations import Constant
+from katchi.network.model import Network, Stage
 
 TITLED = ("posts", "bearers", "causes", "questions")
 

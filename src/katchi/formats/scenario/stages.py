@@ -10,7 +10,8 @@ from katchi.exercise.scenario import Part
 from katchi.formats.scenario.keys import ACTS, INSIDE, JOINS, REQUIRED, SOURCES, TABLES
 from katchi.formats.scenario.table import Table, defined, tables
 from katchi.formats.scenario.times import duration_of
-from katchi.network.model import Alternative, Constant, Stage
+from katchi.network.durations import Constant
+from katchi.network.model import Alternative, Stage
 
 COPIES_MAX = 1_000
 TRIES_MAX = 20

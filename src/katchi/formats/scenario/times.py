@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from katchi.errors import Malformed
-from katchi.network.model import (
+from katchi.network.durations import (
     Constant,
     Duration,
     Empirical,
