@@ -53,6 +53,8 @@ def application() -> App:
 def main() -> None:
     """Run the command line; end with the exit status of what happened."""
     words = sys.argv[1:]
+    # For matrices of a few dozen rows a second thread costs five times what it saves; and no answer hangs on the cores.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         status = run(words)
         sys.stdout.flush()

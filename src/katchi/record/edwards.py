@@ -2,10 +2,12 @@
 
 A key of small order lets one signature verify any message; a key with a small-order part makes
 verifiers disagree; a non-canonical one has two spellings. Libraries load all three (RFC 8032
-leaves it open), so an identity is checked once, here: about 15 ms. No signing or verifying here.
+leaves it open), so a key is checked here, once while it is remembered: about 15 ms. No signing or verifying here.
 """
 
 from __future__ import annotations
+
+from functools import lru_cache
 
 from katchi.errors import Unverified
 
@@ -18,6 +20,7 @@ Point = tuple[int, int, int, int]  # extended coordinates X, Y, Z, T with x = X/
 _IDENTITY: Point = (0, 1, 1, 0)
 
 
+@lru_cache(maxsize=256)
 def check_key(key: bytes) -> None:
     """Raise Unverified unless `key` (32 bytes) is canonical and of the prime order L.
 
