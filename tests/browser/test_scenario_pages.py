@@ -124,6 +124,19 @@ def test_a_run_that_is_cancelled_is_gone(alliance: Alliance, seated: Seated):
     assert seat.page.locator("a.row[href*='/results/']").count() == 0
 
 
+def test_news_leaves_a_page_with_an_error_as_full_as_it_was(new_alliance: Alliance, seated: Seated, witness):
+    witness.expect("status of 400")
+    seat = seated(new_alliance, "USA")
+    seat.goes("/scenarios/reference")
+    seat.page.locator("#runs").fill("1")
+    seat.page.locator("form[action$='/runs'] button").click()
+    expect(seat.page.locator("#errors")).to_be_focused()
+    with seat.page.expect_response("**/scenarios/reference"):
+        new_alliance.opens("KOR", "something else")
+    expect(seat.page).to_have_title(re.compile(r"^\(1\) "))
+    expect(seat.page.locator("#live")).to_contain_text("None yet")
+
+
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_a_file_that_does_not_fit_comes_back_with_its_line_and_the_summary_leads_to_it(
     alliance: Alliance, seated: Seated, axe, witness, language: Language

@@ -98,12 +98,13 @@ function changed(now) {
 }
 function refresh() {
   const part = byId("live");
-  if (part && window.htmx) htmx.ajax("GET", location.pathname + location.search, { source: part, target: "#live", select: "#live", swap: "outerMorph ignoreTitle:true" });
+  if (part && window.htmx) htmx.ajax("GET", part.dataset.from ?? location.pathname + location.search, { source: part, target: "#live", select: "#live", swap: "outerMorph ignoreTitle:true" });
 }
-document.addEventListener("htmx:before:swap", (event) => {  // it was asked for before the press: asked again after it
-  if (!isPressed || event.target.id !== "live") return;
-  event.preventDefault();
-  unpressed("live", refresh);
+document.addEventListener("htmx:before:swap", (event) => {
+  if (event.target.id !== "live") return;
+  const isRefused = event.detail.ctx.response.status >= 400;  // what is shown stays: a refusal has nothing to put in its place
+  if (isPressed || isRefused) event.preventDefault();
+  if (isPressed && !isRefused) unpressed("live", refresh);  // it was asked for before the press: asked again after it
 });
 function cut(isCut) { unpressed("cut", () => { byId("cut").hidden = !isCut; }); }
 function listen() {
