@@ -35,7 +35,7 @@ bench: setup
 # The pictures of the documents, taken anew by the browser tests that show these pages.
 pictures: setup
 	@sh tools/browser.sh
-	@$(BIN)/python -m pytest tests/browser/test_story.py tests/browser/test_demo_page.py -k "-scripts] or both_languages"
+	@$(BIN)/python -m pytest tests/browser/test_story.py tests/browser/test_demo_page.py tests/browser/test_scenario_pages.py -k "(scripts and not no-scripts) or both_languages or goes_by_keys"
 	@$(BIN)/python tools/pictures.py
 
 faults: setup

@@ -17,7 +17,9 @@ from typing import Final, NamedTuple
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 TAKEN, SHOWN = ROOT / "build" / "screens", ROOT / "docs" / "pictures"
-CHOSEN: Final = [f"{name}-{lang}-1280" for name in ("duty", "consultation", "as-of", "demo") for lang in ("en", "ko")]
+CHOSEN: Final = [
+    f"{name}-{lang}-1280" for name in ("duty", "consultation", "as-of", "demo", "scenario-answer") for lang in ("en", "ko")
+]
 SIZE_MAX: Final = 150_000  # bytes of one picture
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 COLOURS_MAX: Final = 256

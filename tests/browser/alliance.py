@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from playwright.sync_api import Locator, Page, expect
-from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from katchi.consult import rules
 from katchi.demo.stage import Stage
@@ -22,7 +21,6 @@ ALLIES: Final = ("KOR", "USA")
 LOCALES: Final[dict[Language, str]] = {"en": "en-US", "ko": "ko-KR"}  # what a browser says that its reader reads
 COMES_S_MAX: Final = 20.0  # over the link, on a busy machine; after a cut too
 LIVE_MS_MAX: Final = 2_000  # from one officer's act to the other's open screen
-GOES_MS_MAX: Final = 5_000  # from a click to the next page
 
 
 class Alliance:
@@ -104,14 +102,8 @@ class Seat:
         self.page.goto(self.address + path)
 
     def follows(self, selector: str) -> None:
-        """Use the first link that is so; go where it leads if the click was lost, as happens now and then on a busy machine."""
-        before, link = self.page.url, self.page.locator(selector).first
-        leads_to = urljoin(before, link.get_attribute("href"))
-        link.click()
-        try:
-            self.page.wait_for_url(lambda url: url != before, timeout=GOES_MS_MAX, wait_until="commit")
-        except PlaywrightTimeout:
-            self.page.goto(leads_to)
+        """Use the first link that is so."""
+        self.page.locator(selector).first.click()
 
     def fills_in(self, **fields: str) -> None:
         """Fill in the fields of the form that writes, by their names: texts are typed, choices chosen, files attached."""

@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
+from weakref import WeakSet
 
 import pytest
 from alliance import LOCALES, Alliance, Seat, Seated, founded
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from witness import Witness
 
 from katchi.language import Language
@@ -150,10 +151,16 @@ def seated(visit: Callable[..., Page]) -> Seated:
 def axe() -> Callable[[Page], list[Violation]]:
     """Return a function that says what axe-core finds on a page as it stands."""
     source = AXE.read_text(encoding="utf-8")
+    knows: WeakSet[BrowserContext] = WeakSet()  # each page loaded there has axe already: it is sent once, not with every page
 
     def axe(page: Page) -> list[Violation]:
-        page.evaluate(source)
-        found = page.evaluate("() => axe.run({ resultTypes: ['violations'] })")
+        if page.context not in knows:
+            knows.add(page.context)
+            page.context.add_init_script(source)
+            page.evaluate(source)
+        elif not page.evaluate("() => 'axe' in window"):
+            page.evaluate(source)
+        found = page.evaluate("() => axe.run({ resultTypes: ['violations'] }).then((found) => found.violations)")
         return [
             Violation(
                 violation["id"],
@@ -161,7 +168,7 @@ def axe() -> Callable[[Page], list[Violation]]:
                 violation["help"],
                 tuple(" ".join(node["target"]) for node in violation["nodes"]),
             )
-            for violation in found["violations"]
+            for violation in found
         ]
 
     return axe

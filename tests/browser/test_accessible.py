@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from functools import cache
-from typing import Final
+from typing import Final, NamedTuple
 
 import pytest
 from alliance import Alliance, Seated
@@ -36,25 +35,29 @@ def whole(nodes_of_module: Alliance) -> str:
     return consulted(nodes_of_module)
 
 
-def width_beyond(page: Page) -> int:
-    """Return by how many pixels a page is wider than a telephone."""
-    before = page.viewport_size
-    page.set_viewport_size(TELEPHONE)
-    beyond = page.evaluate("() => document.documentElement.scrollWidth - innerWidth")
-    page.set_viewport_size(before or TELEPHONE)
-    return int(beyond)
+class Beyond(NamedTuple):
+    """What of a page lies beyond a telephone's edge."""
+
+    width: int  # px
+    tables: list[str]
 
 
-def columns_beyond(page: Page) -> list[str]:
-    """Return the tables of which a telephone shows no more than a part."""
+def beyond_a_telephone(page: Page) -> Beyond:
+    """Return by how many pixels a page is wider than a telephone, and the tables of which it shows no more than a part."""
     before = page.viewport_size
     page.set_viewport_size(TELEPHONE)
-    beyond: list[str] = page.evaluate(
-        "() => [...document.querySelectorAll('.scroll')].filter((one) => one.scrollWidth > one.clientWidth)"
-        ".map((one) => one.innerText.slice(0, 60))"
+    width, tables = page.evaluate(
+        "() => [document.documentElement.scrollWidth - innerWidth,"
+        " [...document.querySelectorAll('.scroll')].filter((one) => one.scrollWidth > one.clientWidth)"
+        ".map((one) => one.innerText.slice(0, 60))]"
     )
     page.set_viewport_size(before or TELEPHONE)
-    return beyond
+    return Beyond(width, tables)
+
+
+def width_beyond(page: Page) -> int:
+    """Return by how many pixels a page is wider than a telephone."""
+    return beyond_a_telephone(page).width
 
 
 @cache
@@ -68,17 +71,21 @@ def english() -> tuple[frozenset[str], list[re.Pattern[str]]]:
     return frozenset(text for text in plain if re.search(r"[A-Za-z]{2}", text)), patterns
 
 
-def english_on(page: Page) -> Iterator[str]:
-    """Yield the texts of a Korean page that are English."""
+@cache
+def is_english(shown: str) -> bool:
+    """Return whether a text of a Korean page is English."""
+    text = COMMAND.sub("", shown)
+    if any(one in text for one in DATA):
+        return False
+    if TWO_WORDS.search(text) or ONE_WORD.fullmatch(text):
+        return True
     plain, filled = english()
-    for shown in page.evaluate(SHOWN):
-        text = COMMAND.sub("", shown)
-        bare = text.strip(" .:·")
-        if text in DATA or any(one in text for one in DATA):
-            continue
-        is_known = text in plain or bare in plain or any(pattern.fullmatch(text) for pattern in filled)
-        if is_known or TWO_WORDS.search(text) or ONE_WORD.fullmatch(text):
-            yield shown
+    return text in plain or text.strip(" .:·") in plain or any(pattern.fullmatch(text) for pattern in filled)
+
+
+def english_on(page: Page) -> list[str]:
+    """Return the texts of a Korean page that are English."""
+    return [shown for shown in page.evaluate(SHOWN) if is_english(shown)]
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])
@@ -90,21 +97,21 @@ def test_on_every_page_axe_finds_nothing_and_none_is_wider_than_a_telephone_and_
     found: list[tuple[str, object]] = []
     for name in tour(alliance, seat, whole):
         found += [(name, violation) for violation in axe(seat.page)]
-        if beyond := width_beyond(seat.page):
-            found.append((name, f"{beyond} pixels wider than a telephone"))
-        found += [(name, f"a column lies beyond a telephone's edge: {table}") for table in columns_beyond(seat.page)]
+        beyond = beyond_a_telephone(seat.page)
+        if beyond.width:
+            found.append((name, f"{beyond.width} pixels wider than a telephone"))
+        found += [(name, f"a column lies beyond a telephone's edge: {table}") for table in beyond.tables]
         if language == "ko":
             found += [(name, f"in English: {text}") for text in english_on(seat.page)]
     assert not found, "\n".join(f"{name}: {what}" for name, what in found)
 
 
-@pytest.mark.parametrize("language", ["en", "ko"])
-def test_axe_finds_nothing_on_a_duty_screen_on_which_nothing_waits(
-    new_alliance: Alliance, seated: Seated, axe, language: Language
-):
-    seat = seated(new_alliance, "USA", language)
-    assert axe(seat.page) == []
-    assert width_beyond(seat.page) == 0
+def test_axe_finds_nothing_on_a_duty_screen_on_which_nothing_waits(new_alliance: Alliance, seated: Seated, axe):
+    languages: tuple[Language, ...] = ("en", "ko")
+    for language in languages:
+        seat = seated(new_alliance, "USA", language)
+        assert axe(seat.page) == []
+        assert width_beyond(seat.page) == 0
 
 
 def test_the_walk_would_see_english_where_it_stands(page: Page):

@@ -34,7 +34,7 @@ title = { en = "it is answered", ko = "회신함" }
 stage = "answer"
 """
 UNFIT: Final = '[stages.write]\ntakes = "5 minutes"\n'
-PARTS: Final = ["answer", "curve", "held", "hangs", "sources", "network", "manifest"]
+PARTS: Final = ["answer", "curve", "held", "changes", "hangs", "sources", "network", "manifest", "game"]
 
 
 def adds(seat: Seat, name: str, source: str) -> None:
@@ -52,35 +52,51 @@ def asks_for_a_run(seat: Seat, *, runs: int, seed: int) -> None:
     expect(seat.page.locator("#run progress")).to_be_visible()
 
 
-@pytest.mark.parametrize("language", ["en", "ko"])
-def test_an_officer_goes_by_keys_to_a_scenario_runs_it_and_reads_what_was_found(
-    alliance: Alliance, seated: Seated, axe, screens, tmp_path: Path, language: Language
+def test_an_officer_goes_by_keys_to_a_scenario_runs_it_and_what_was_found_is_read_in_both_languages(
+    alliance: Alliance, seated: Seated, axe, screens, tmp_path: Path
 ):
+    seats: dict[Language, Seat] = {language: seated(alliance, "KOR", language) for language in ("en", "ko")}
+    first = seats["en"].page
+    with first.expect_navigation(url="**/scenarios"):
+        first.keyboard.press("s")
+    while first.evaluate("() => document.activeElement.id") != "s-reference":
+        first.keyboard.press("j")
+    with first.expect_navigation(url="**/scenarios/reference"):
+        first.keyboard.press("Enter")
+
+    def seen(name: str, *, whole: bool = False) -> None:
+        for seat in seats.values():
+            assert axe(seat.page) == [] and width_beyond(seat.page) == 0
+            screens(seat.page, name, whole=whole)
+
+    seats["ko"].goes("/scenarios/reference")
+    seen("scenario", whole=True)
+    asks_for_a_run(seats["en"], runs=20_000, seed=7)
+    seats["ko"].goes(first.url.removeprefix(seats["en"].address))
+    seen("scenario-run")
+    for language, seat in seats.items():
+        expect(seat.page.locator("#answer")).to_be_visible(timeout=RAN_MS_MAX)  # by itself
+        assert seat.page.locator("section.part[id]").evaluate_all("(parts) => parts.map((part) => part.id)") == PARTS
+        expect(seat.page.locator(".mark.notional").first).to_be_visible()
+        with seat.page.expect_download() as saved:
+            seat.page.locator(f"a[href$='/report/{language}']").click()
+        saved.value.save_as(tmp_path / "report.html")
+        assert f'<html lang="{language}">' in (tmp_path / "report.html").read_text(encoding="utf-8")
+        seat.page.evaluate("() => { document.activeElement?.blur(); scrollTo(0, 0); }")
+    seen("scenario-answer")
+    seen("scenario-answer-whole", whole=True)
+    for seat in seats.values():
+        seat.goes("/scenarios")
+    seen("scenarios", whole=True)
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+def test_no_drawing_of_an_answer_or_a_scenario_is_cut_off_on_a_desk(alliance: Alliance, seated: Seated, language: Language):
     seat = seated(alliance, "KOR", language)
-    adds(seat, f"short-{language}", SMALL)
-    seat.goes("/")
-    with seat.page.expect_navigation(url="**/scenarios"):
-        seat.page.keyboard.press("s")
-    while seat.page.evaluate("() => document.activeElement.id") != f"s-short-{language}":
-        seat.page.keyboard.press("j")
-    with seat.page.expect_navigation(url=f"**/scenarios/short-{language}"):
-        seat.page.keyboard.press("Enter")
-    assert axe(seat.page) == [] and width_beyond(seat.page) == 0
-    screens(seat.page, "scenario", whole=True)
-    asks_for_a_run(seat, runs=1000, seed=3)
-    assert axe(seat.page) == [] and width_beyond(seat.page) == 0
-    screens(seat.page, "scenario-run")
-    expect(seat.page.locator("#answer")).to_be_visible(timeout=RAN_MS_MAX)  # by itself
-    assert seat.page.locator("section.part[id]").evaluate_all("(parts) => parts.map((part) => part.id)") == PARTS
-    expect(seat.page.locator(".mark.notional").first).to_be_visible()
-    assert axe(seat.page) == [] and width_beyond(seat.page) == 0
-    screens(seat.page, "scenario-answer", whole=True)
-    with seat.page.expect_download() as saved:
-        seat.page.locator(f"a[href$='/report/{language}']").click()
-    saved.value.save_as(tmp_path / "report.html")
-    assert f'<html lang="{language}">' in (tmp_path / "report.html").read_text(encoding="utf-8")
-    seat.goes("/scenarios")
-    screens(seat.page, "scenarios", whole=True)
+    for name in ("reference", "shift-handover"):
+        seat.goes(f"/scenarios/{name}")
+        cut = "(drawn) => drawn.filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.ariaLabel)"
+        assert seat.page.locator(".drawn:visible").evaluate_all(cut) == []
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])
@@ -122,6 +138,19 @@ def test_a_run_that_is_cancelled_is_gone(alliance: Alliance, seated: Seated):
     seat.page.locator("form[action$='/cancel'] button").click()
     expect(seat.page.locator("#run-title")).to_be_visible()
     assert seat.page.locator("a.row[href*='/results/']").count() == 0
+
+
+def test_news_leaves_a_page_with_an_error_as_full_as_it_was(new_alliance: Alliance, seated: Seated, witness):
+    witness.expect("status of 400")
+    seat = seated(new_alliance, "USA")
+    seat.goes("/scenarios/reference")
+    seat.page.locator("#runs").fill("1")
+    seat.page.locator("form[action$='/runs'] button").click()
+    expect(seat.page.locator("#errors")).to_be_focused()
+    with seat.page.expect_response("**/scenarios/reference"):
+        new_alliance.opens("KOR", "something else")
+    expect(seat.page).to_have_title(re.compile(r"^\(1\) "))
+    expect(seat.page.locator("#live")).to_contain_text("None yet")
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])

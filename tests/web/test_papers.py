@@ -103,6 +103,6 @@ def test_a_paper_reaches_the_ally_and_is_awaited_until_it_is_whole(pair):
     (link,) = paper_links(pair.usa, path)
     awaited = pair.usa.get(link)
     assert awaited.status_code == 409
-    assert re.search(r"paper awaited: \d+ of 640 chunks are here", awaited.text)
+    assert re.search(r"Paper awaited: \d+ of 640 chunks are here", awaited.text)
     pair.stage.wait("the paper is whole", lambda: pair.usa.get(link).status_code == 200)
     assert pair.usa.get(link).content == data

@@ -116,3 +116,10 @@ def test_a_page_of_the_list_leads_to_the_next_and_the_filter_leaves_out_what_has
     assert "Listed 01" in page.text
     assert "Listed 02" not in page.text
     assert "Ended at once" in desk.read("/consultations?show_all=true").text
+
+
+def test_an_address_that_is_no_page_leads_an_officer_back_to_every_page_and_a_stranger_to_none(pair):
+    stranger = Browser(address_of(pair.stage, "USA"))
+    found = [browser.get("/nowhere") for browser in (pair.usa, stranger)]
+    stranger.close()
+    assert [(one.status_code, 'href="/consultations"' in one.text) for one in found] == [(404, True), (404, False)]

@@ -13,7 +13,7 @@ import altair as alt
 
 from katchi.charts.figure import Figure, haloed, tag, text, together, vega
 from katchi.charts.ink import INK, LEADING, MIDDLE, PAPER, QUIET, SMALL, TEXT, WARN, WARN_PAPER, WIDE
-from katchi.charts.lettering import broken, width
+from katchi.charts.lettering import MORE, broken, width
 from katchi.charts.plot import layered, marks, ruled, steps
 from katchi.charts.speech import Speech, speech
 from katchi.language import Language
@@ -122,7 +122,9 @@ def _deadline(inner: int, height: int, at: float, by_s: float, probability: floa
     is_high = y - 24 < TOP  # no room above the dotted line: right of the rule, where the curve only rises
     beside_x, beside_y, anchor = (x + 9, y + 22, "start") if is_high else (x - 10, y - 8, "end")
     beside = (1 - at) * inner - 10
-    lines = broken(late, beside, SMALL, 2) if beside > 40 else []
+    lines = broken(late, beside, SMALL, 3) if beside > 40 else []
+    if any(line.endswith(MORE) or width(line, SMALL) > beside for line in lines):  # cut off it would say another figure
+        lines = []
     foot = TOP + height - 10 - LEADING * (len(lines) - 1)
     middle = min(x, LEFT + inner - width(deadline, TEXT) / 2)
     return together([

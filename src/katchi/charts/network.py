@@ -1,8 +1,9 @@
 """A scenario drawn as a network: its stages from left to right, each ally's in a lane of its own, what joins them between.
 
 Copies of a stage are drawn once. Work at a post has a thick left edge, a transmission over a bearer round ends; what follows by
-chance hangs on a line of dashes that says how likely. With a sweep, a bar under each stage says how much of the time
-it held everything up, and the stage that did most is marked. Injects are named where they strike.
+chance hangs on a line of dashes that says how likely. What is wider than a page goes on in a row below (rows.py). With a
+sweep, a bar under each stage says how much of the time it held everything up, and the stage that did most is marked. Injects are
+named where they strike.
 """
 
 from __future__ import annotations
@@ -13,15 +14,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from markupsafe import Markup
 
+from katchi.charts.copies import grouped
 from katchi.charts.figure import Figure, tag, text, together
 from katchi.charts.ink import INK, LINE, MIDDLE, NARROW, PAPER, QUIET, SHADE, SMALL, STRONG, TEXT, WARN
 from katchi.charts.layers import Box, Placed, Point, placed
 from katchi.charts.lettering import broken, shortened, width
+from katchi.charts.passages import RADIUS, Passages, numbered
+from katchi.charts.rows import Rows, in_rows
 from katchi.charts.speech import Names, speech
 from katchi.exercise.scenario import Inject, Scenario
 from katchi.language import Language
 from katchi.network.model import Stage
-from katchi.network.order import cycle_of
 
 if TYPE_CHECKING:
     from katchi.simulate.sweep import Criticality
@@ -66,7 +69,7 @@ class _Drawing:
     def __init__(self, scenario: Scenario, language: Language, critical: Mapping[str, Criticality]) -> None:
         self.scenario, self.language, self.critical = scenario, language, critical
         self.spoken, self.names = speech(language), Names(scenario, language)
-        self.groups, self.edges = _grouped(scenario)
+        self.groups, self.edges = grouped(scenario)
         self.before: dict[str, list[str]] = {name: [] for name in self.groups}
         for earlier, later in self.edges:
             self.before[later].append(earlier)
@@ -77,12 +80,14 @@ class _Drawing:
         lanes = self._lanes()
         boxes = {name: self._box(name, lanes) for name in self.groups}
         layout = placed([Box(box.name, box.height, box.lane) for box in boxes.values()], self.edges, lanes=len(lanes) or 1)
-        lefts = self._lefts(boxes, layout)
-        wide = max(lefts[-1] + BOX + MARGIN, NARROW)
-        parts = [*self._bands(lanes, layout, wide), *self._ways(layout, lefts)]
-        parts += [self._stage(box, lefts[layout.layer[name]], MARGIN + layout.top[name]) for name, box in boxes.items()]
-        below = MARGIN + layout.height + 14
-        notes, below = self._notes(below, wide)
+        heights = {box.name: box.height for box in boxes.values()}
+        rows = in_rows(layout, heights, self._gaps(layout), box=BOX, margin=MARGIN)
+        wide = max(rows.width, NARROW)
+        parts = [*self._bands(lanes, rows, wide), *self._ways(layout, rows)]
+        for name, box in boxes.items():
+            middle = rows.at(layout.layer[name], layout.top[name] + box.height / 2)
+            parts.append(self._stage(box, middle.x, middle.y - box.height / 2))
+        notes, below = self._notes(rows.height + 14, wide, is_folded=len(rows.firsts) > 1)
         return Figure(self._title(), self._described(boxes), wide, below, together([*parts, *notes]))
 
     def _title(self) -> str:
@@ -100,10 +105,12 @@ class _Drawing:
 
     def _ally(self, name: str) -> str:
         """Return whose a stage is; what goes over a bearer is between allies."""
-        stage, part = self.groups[name][0], self.scenario.parts.get(name)
+        stage = self.groups[name][0]
+        part = self.scenario.parts.get(stage.reported)
         if stage.over is not None:
             return ""
-        ally = (part.by if part else "") or self.scenario.posts.get(stage.at or "", "")
+        post = stage.at or next((one.at for one in self.scenario.network.stages if one.reported == stage.reported and one.at), "")
+        ally = (part.by if part else "") or self.scenario.posts.get(post, "")
         return ally if ally in self.scenario.allies else ""
 
     def _box(self, name: str, lanes: Mapping[str, int]) -> Drawn:
@@ -111,13 +118,28 @@ class _Drawing:
         worst = max(self.critical.items(), key=lambda item: item[1].time)[0] if self.critical else ""
         is_worst = name == worst and found is not None and found.time > 0
         inject = self.names.injected(name)
-        called = self.names.stage(name)
+        called = self._called(name)
         mark = f"{MARK} " if is_worst else f"{INJECT} " if inject else ""
         return Drawn(
             name=name, stage=stages[0], copies=len(stages), title=broken(mark + called, BOX - 2 * PAD - 4, TEXT, 3),
             notes=[(shortened(said, BOX - 2 * PAD, SMALL), tone) for said, tone in self._said(name, inject)],
             lane=lanes.get(self._ally(name), 0), share=found.time if found else 0.0, is_worst=is_worst,
         )  # fmt: skip
+
+    def _called(self, name: str) -> str:
+        """Return the title of a stage; of one drawn apart from its copies, with what tells it from them."""
+        _, stage = self.spoken.translate, self.groups[name][0]
+        if name == stage.reported:
+            return self.names.stage(name)
+        called = self.names.stage(stage.reported)
+        for part in name.removeprefix(f"{stage.reported}.").split("."):
+            if part.startswith("try"):
+                called = _("{stage}, attempt {n}").format(stage=called, n=part.removeprefix("try"))
+            elif part.startswith("pause"):
+                called = _("{stage}, pause after attempt {n}").format(stage=called, n=part.removeprefix("pause"))
+            else:
+                called += f" · {part}"
+        return called
 
     def _said(self, name: str, inject: Inject | None) -> Iterator[tuple[str, str]]:
         """Yield the lines under a stage's title."""
@@ -150,40 +172,45 @@ class _Drawing:
             (one.post and one.post == stage.at) or (one.bearer and one.bearer == stage.over) for one in self.scenario.injects
         )
 
-    def _lefts(self, boxes: Mapping[str, Drawn], layout: Placed) -> list[float]:
-        """Return where each layer begins; there is more room after one from which chances lead."""
+    def _gaps(self, layout: Placed) -> list[float]:
+        """Return the room after each layer: more where chances lead on."""
         chancy = {layout.layer[earlier] for (earlier, _), chance in self.edges.items() if chance is not None}
-        lefts, x = [], MARGIN
-        for layer in range(layout.layers):
-            lefts.append(x)
-            x += BOX + (GAP_OF_CHANCE if layer in chancy else GAP)
-        return lefts
+        return [GAP_OF_CHANCE if layer in chancy else GAP for layer in range(layout.layers)]
 
-    def _bands(self, lanes: Mapping[str, int], layout: Placed, wide: float) -> Iterator[Markup]:
+    def _bands(self, lanes: Mapping[str, int], rows: Rows, wide: float) -> Iterator[Markup]:
         _ = self.spoken.translate
-        for ally, lane in lanes.items():
-            top, height = layout.lanes[lane]
-            yield tag("rect", x=2, y=MARGIN + top - 24, width=wide - 4, height=height + 32, fill=SHADE, rx=3)
-            called = ally or _("between the allies")
-            yield text(MARGIN, MARGIN + top - 9, called, font_weight=650, fill=QUIET, font_size=SMALL)
+        allies = {lane: ally for ally, lane in lanes.items()}
+        for band in (band for row in rows.bands for band in row if allies):
+            yield tag("rect", x=2, y=band.top - 24, width=wide - 4, height=band.height + 32, fill=SHADE, rx=3)
+            called = allies[band.lane] or _("between the allies")
+            yield text(MARGIN, band.top - 9, called, font_weight=650, fill=QUIET, font_size=SMALL)
 
-    def _ways(self, layout: Placed, lefts: Sequence[float]) -> Iterator[Markup]:
+    def _ways(self, layout: Placed, rows: Rows) -> Iterator[Markup]:
+        marks = Passages(rows.width, MARGIN)
         for (earlier, later), chance in self.edges.items():
             way = layout.ways[earlier, later]
-            points = [Point(lefts[way.layer + i], MARGIN + y) for i, y in enumerate(way.ys)]
+            points = [rows.at(way.layer + i, y) for i, y in enumerate(way.ys)]
+            dashes = "5 3" if chance is not None else None
             path = f"M{points[0].x + BOX:.1f},{points[0].y:.1f}"
+            begin = points[0]  # the last point before the chance is told
             for i, (at, to) in enumerate(pairwise(points)):
-                begin, end = at.x + BOX, to.x - (6 if i == len(points) - 2 else 0)
-                middle = (begin + end) / 2
-                path += f"C{middle:.1f},{at.y:.1f} {middle:.1f},{to.y:.1f} {end:.1f},{to.y:.1f}"
-                if i < len(points) - 2:
+                is_last = i == len(points) - 2
+                goes_on = rows.row(way.layer + i) != rows.row(way.layer + i + 1)
+                if goes_on:
+                    out, into = marks.passed(at, to)
+                    path += f"H{out.x - RADIUS:.1f}M{into.x + RADIUS:.1f},{into.y:.1f}"
+                    begin = Point(into.x - BOX, into.y) if i == 0 else begin
+                start, end = (into.x + RADIUS if goes_on else at.x + BOX), to.x - (6 if is_last else 0)
+                middle, y = (start + end) / 2, into.y if goes_on else at.y
+                path += f"C{middle:.1f},{y:.1f} {middle:.1f},{to.y:.1f} {end:.1f},{to.y:.1f}"
+                if not is_last:
                     path += f"h{BOX:g}"
             last = points[-1]
-            dashes = "5 3" if chance is not None else None
             yield tag("path", d=path, fill="none", stroke=STRONG, stroke_width=1.5, stroke_dasharray=dashes)
             yield tag("path", d=f"M{last.x:.1f},{last.y:.1f}l-8,-4v8z", fill=QUIET)
             if chance is not None:
-                yield self._chance(points, chance)
+                yield self._chance([begin, *points[1:]], chance)
+        yield from marks.drawn()
 
     def _chance(self, points: Sequence[Point], chance: float) -> Markup:
         """The chance on a line, towards its end, where lines from one stage have parted."""
@@ -223,7 +250,7 @@ class _Drawing:
             parts.append(tag("rect", x=x + PAD + 4, y=bottom, width=filled, height=GAUGE, fill=QUIET if box.is_worst else MIDDLE))
         return tag("g", *parts)
 
-    def _notes(self, y: float, wide: float) -> tuple[list[Markup], float]:
+    def _notes(self, y: float, wide: float, *, is_folded: bool) -> tuple[list[Markup], float]:
         """Return the injects in words and the legend, and where they end."""
         parts: list[Markup] = []
         space = min(wide, 640.0) - 2 * MARGIN
@@ -232,7 +259,7 @@ class _Drawing:
                 y += LEADING_NOTE + 1
                 parts.append(text(MARGIN, y, line, font_size=SMALL))
         x, y = MARGIN, y + 26
-        for key, said in self._legend():
+        for key, said in self._legend(is_folded=is_folded):
             needed = 34 + width(said, SMALL) + 16
             if x > MARGIN and x + needed > MARGIN + space:
                 x, y = MARGIN, y + 19
@@ -253,7 +280,7 @@ class _Drawing:
             said += " " + _("({post}, seats until {time}: {n})").format(post=post, n=inject.seats, time=until)
         return said
 
-    def _legend(self) -> Iterator[tuple[Markup, str]]:
+    def _legend(self, *, is_folded: bool) -> Iterator[tuple[Markup, str]]:
         _ = self.spoken.translate
         stages = [stages[0] for stages in self.groups.values()]
         plain: dict[str, Any] = {"y": -11, "width": 24, "height": 14, "fill": PAPER, "stroke": STRONG}
@@ -268,6 +295,8 @@ class _Drawing:
             yield tag("rect", x=0, **plain), _("takes time only")
         if any(chance is not None for chance in self.edges.values()):
             yield tag("path", d="M0,-4h24", stroke=STRONG, stroke_width=1.5, stroke_dasharray="5 3"), _("follows by chance")
+        if is_folded:
+            yield numbered(Point(12, -4), "1"), _("goes on at the same number")
         if any(share.time for share in self.critical.values()):
             gauge = (
                 tag("rect", x=0, y=-7, width=24, height=GAUGE, fill=LINE),
@@ -280,30 +309,8 @@ class _Drawing:
         said = []
         for name in boxes:
             notes = ", ".join(note for note, _tone in self._said(name, self.names.injected(name)))
-            earlier = ", ".join(self.names.stage(one) for one in self.before[name])
-            whole = f"{self.names.stage(name)} ({notes})"
+            earlier = ", ".join(self._called(one) for one in self.before[name])
+            whole = f"{self._called(name)} ({notes})"
             said.append(_("{stage} after {earlier}").format(stage=whole, earlier=earlier) if earlier else whole)
         injects = [self._inject_said(one) for one in self.scenario.injects]
         return f"{self._title()}. {'; '.join([*said, *injects])}."
-
-
-def _grouped(scenario: Scenario) -> tuple[dict[str, list[Stage]], dict[tuple[str, str], float | None]]:
-    """Return stages with their copies, and what comes after what with its chance; copies apart where they would go in circles."""
-    for joined in (True, False):
-        groups: dict[str, list[Stage]] = {}
-        of: dict[str, str] = {}
-        for stage in scenario.network.stages:
-            name = of[stage.name] = stage.reported if joined else stage.name
-            groups.setdefault(name, []).append(stage)
-        alternatives = {stage.name: stage.alternatives for stage in scenario.network.stages}
-        edges: dict[tuple[str, str], float | None] = {}
-        for earlier, later, branch in scenario.network.edges():
-            chance = None if branch is None else alternatives[earlier][branch].probability
-            if chance != 0:
-                edges.setdefault((of[earlier], of[later]), chance)
-        before: dict[str, list[str]] = {name: [] for name in groups}
-        for earlier, later in edges:
-            before[later].append(earlier)
-        if not cycle_of(before):
-            break
-    return groups, edges

@@ -15,7 +15,7 @@ from katchi.errors import KatchiError, NotFound
 from katchi.web import api, pages
 from katchi.web.api.problem import answer_problem, error_of_http
 from katchi.web.api.schema import openapi_config
-from katchi.web.door import Door, Guard, hosts_of, is_api
+from katchi.web.door import Door, Guard, hosts_of, is_api, officer_of
 from katchi.web.front import Front
 from katchi.web.visit import STATIC, Visit
 
@@ -59,6 +59,9 @@ def _answer_http(request: Request[Any, Any, Any], error: HTTPException) -> Respo
         answer = _answer_error(request, error_of_http(request, error))
         answer.headers.update(error.headers or {})
         return answer
+    state = request.scope["state"]
+    if "officer" not in state:  # the guard runs before handlers alone, and an address that is nobody's has none
+        state["officer"] = officer_of(request.app.state.front, request)
     found = _as_ours(error)
     answer = _answer_error(request, found)
     answer.status_code = error.status_code

@@ -97,6 +97,11 @@ def cookie_name(front: Front) -> str:
     return f"katchi-session-{front.fingerprint[:8]}"
 
 
+def officer_of(front: Front, request: Request[Any, Any, Any]) -> Officer | None:
+    """Return who is signed in, by the request's cookie."""
+    return front.sessions.officer(request.cookies.get(cookie_name(front)))
+
+
 class Guard:
     """Runs before each handler: finds the officer, and refuses what nobody here sent."""
 
@@ -110,8 +115,7 @@ class Guard:
             SignedOut, Forged.
         """
         front = self._front
-        officer = front.sessions.officer(request.cookies.get(cookie_name(front)))
-        request.scope["state"]["officer"] = officer
+        officer = request.scope["state"]["officer"] = officer_of(front, request)
         if OPEN.fullmatch(request.url.path):
             return None
         if request.method not in SAFE:

@@ -74,7 +74,7 @@ class Sessions:
         if row is None:
             raise SignedOut(
                 "this sign-in link is not good any more",
-                hint="A link works once, for 15 minutes. Beside the node: `katchi officer link DIR` prints a new one.",
+                hint="Beside the node, `katchi officer link DIR` prints a new one.",
             )
         made = token()
         too_old = (now - IDLE_US_MAX, now - SESSION_US_MAX)

@@ -104,12 +104,22 @@ class Visit:
         """Return an error, and what else is wrong, as the summary on top of a form says it."""
         each = error.each if isinstance(error, Malformed) else (error,) if error is not None else ()
         said = [(one.field, *one.said(self.speech.in_a_sentence)) for one in each]
-        return [{"field": field, "message": message, "hint": hint} for field, message, hint in said]
+        return [{"field": field, "message": capital(message), "hint": hint} for field, message, hint in said]
 
     def error(self, error: KatchiError, *, template: str = "error.html", **values: Any) -> Response[str]:
         """Return a page that says what happened and what to do next."""
         message, hint = error.said(self.speech.in_a_sentence)
-        return self.page(template, status=error.http_status, error={"message": message, "hint": hint}, **values)
+        return self.page(template, status=error.http_status, error={"message": capital(message), "hint": hint}, **values)
+
+
+def capital(sentence: str) -> str:
+    """Return a sentence with a capital at its beginning, unless it begins with a name as a file, a command or a user wrote it."""
+    first, _, rest = sentence.partition(" ")
+    return (
+        f"{first[0].upper()}{first[1:]} {rest}"
+        if rest and first.isascii() and first.isalpha() and first != "katchi"
+        else sentence
+    )
 
 
 def signed_out() -> SignedOut:

@@ -93,7 +93,7 @@ async def as_of(visit: Visit, room: str, at: str | None = None, tick: int | None
         try:
             wanted = int(at) if at.isdigit() and len(at) <= 17 else time_of(at, now=now)
         except KatchiError as error:
-            errors = visit.told(error)
+            errors = [one | {"field": "at"} for one in visit.told(error)]
 
     def look(asked: Asked) -> Any:
         held = room_named(asked, room)

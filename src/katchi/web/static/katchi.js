@@ -4,6 +4,23 @@
 const byId = (id) => document.getElementById(id);
 const typing = (e) => /^(INPUT|TEXTAREA|SELECT)$/.test(e.target.tagName) || e.target.isContentEditable;
 
+// While something is pressed, nothing changes under the pointer: its click would land on what came in its place, or nowhere.
+const CLICKED_MS = 100;  // after the release: a finger's click comes a little later
+let isPressed = false, kept = new Map(), released = 0;
+function unpressed(name, act) { if (isPressed) kept.set(name, act); else act(); }  // of one name the last is done
+function release() {
+  clearTimeout(released);
+  released = setTimeout(() => {
+    isPressed = false;
+    const acts = [...kept.values()];
+    kept = new Map();
+    for (const act of acts) act();
+  }, CLICKED_MS);
+}
+addEventListener("pointerdown", () => { clearTimeout(released); isPressed = true; }, true);
+for (const end of ["pointerup", "pointercancel"]) addEventListener(end, release, true);
+addEventListener("blur", release);  // of the window alone: it may never hear of the release
+
 // The clocks, by this node's time, not the browser's.
 const shown = document.querySelector(".clocks time");
 const ahead = shown ? Date.parse(shown.dateTime) - Date.now() : 0;
@@ -51,7 +68,7 @@ function ring() {  // all tabs are told to; of those that may sound, one does
 }
 function saySound() {
   const note = byId("sound");
-  if (note) note.textContent = sounds() ? note.dataset.on : note.dataset.off;
+  if (note) unpressed("sound", () => { note.textContent = sounds() ? note.dataset.on : note.dataset.off; });
 }
 function wake() {
   audio = audio || new AudioContext();
@@ -77,10 +94,19 @@ function heard(now) {
 }
 function changed(now) {
   heard(now);
-  const part = byId("live");
-  if (part && window.htmx) htmx.ajax("GET", location.pathname + location.search, { source: part, target: "#live", select: "#live", swap: "outerMorph ignoreTitle:true" });
+  unpressed("live", refresh);
 }
-function cut(isCut) { byId("cut").hidden = !isCut; }
+function refresh() {
+  const part = byId("live");
+  if (part && window.htmx) htmx.ajax("GET", part.dataset.from ?? location.pathname + location.search, { source: part, target: "#live", select: "#live", swap: "outerMorph ignoreTitle:true" });
+}
+document.addEventListener("htmx:before:swap", (event) => {
+  if (event.target.id !== "live") return;
+  const isRefused = event.detail.ctx.response.status >= 400;  // what is shown stays: a refusal has nothing to put in its place
+  if (isPressed || isRefused) event.preventDefault();
+  if (isPressed && !isRefused) unpressed("live", refresh);  // it was asked for before the press: asked again after it
+});
+function cut(isCut) { unpressed("cut", () => { byId("cut").hidden = !isCut; }); }
 function listen() {
   leads = true;
   const stream = new EventSource("/events");
