@@ -107,9 +107,8 @@ def test_a_sees_that_goes_back_is_kept_and_marked_and_stops_nothing(seed):
     assert named_by(faults.a_sees_that_goes_back, seed) == "flag: sees-goes-back"
 
 
-@SEEDS
-def test_a_flash_message_overtakes_what_waits_on_a_slow_wire(seed):
-    assert named_by(faults.a_slow_wire, seed) == "overtaken: bodies awaited"
+def test_a_flash_message_overtakes_what_waits_on_a_slow_wire():  # by more seeds: `make faults`
+    assert named_by(faults.a_slow_wire, 1) == "overtaken: bodies awaited"
 
 
 @pytest.mark.parametrize("seed", range(4))

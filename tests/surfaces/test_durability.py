@@ -42,7 +42,7 @@ from katchi.store.fsck import verify_rows
 from katchi.store.sqlite import SqliteStore
 from katchi.testing.disk import FaultDisk
 
-KILLS = 50
+KILLS = int(os.environ.get("KATCHI_KILLS") or 20)  # `make kills`: 50
 PIPELINE = 6  # commands under way at once when the node is killed
 
 
@@ -236,11 +236,11 @@ class Writer(threading.Thread):
                 client.close()
 
 
-def test_fifty_kills_while_writing_lose_nothing_that_was_answered(allies: Allies) -> None:
+def test_kills_while_writing_lose_nothing_that_was_answered(allies: Allies) -> None:
     seed = int(os.environ.get("KATCHI_SEED") or random.SystemRandom().randrange(2**32))
     print(f"seed {seed}: KATCHI_SEED={seed} runs the same pauses again")
     chance = random.Random(seed)
-    writers = [Writer(allies.kor, allies.room, "KOR", 0.0), Writer(allies.usa, allies.room, "USA", 0.1)]
+    writers = [Writer(allies.kor, allies.room, "KOR", 0.005), Writer(allies.usa, allies.room, "USA", 0.1)]
     for writer in writers:
         writer.start()
     try:

@@ -6,23 +6,22 @@ from typing import Literal
 
 from katchi.charts.bars import Axis, Bar, bars
 from katchi.charts.figure import Figure
-from katchi.charts.speech import DASH, Speech, speech
-from katchi.language import Language
+from katchi.charts.speech import DASH, Names, Speech
 from katchi.simulate.sensitivity import Influence, Input, Sensitivity
 
 Measure = Literal["probability", "mean"]
 ROWS_MAX = 12
 
 
-def tornado(found: Sensitivity, measure: Measure, language: Language) -> Figure | None:
+def tornado(found: Sensitivity, measure: Measure, names: Names) -> Figure | None:
     """Return how far each input moves the answer alone, from low to high, the widest first; None if it cannot be said.
 
     Args:
         found: what was varied.
         measure: the probability of being in time, or the mean time.
-        language: of the chart.
+        names: what the scenario's parts are called, in the chart's language.
     """
-    spoken = speech(language)
+    spoken = names.speech
     _ = spoken.translate
     now = found.probability if measure == "probability" else found.mean_s
     swings = [(one, _ends(one, measure)) for one in found.influences]
@@ -35,7 +34,7 @@ def tornado(found: Sensitivity, measure: Measure, language: Language) -> Figure 
     for one, (low, high) in sorted(known, key=lambda item: -abs(item[1][1] - item[1][0]))[:ROWS_MAX]:
         ends = (_value(one.input, end, spoken) for end in (one.input.low, one.input.high))
         figures = "; ".join(f"{end} → {said(value)}" for end, value in zip(ends, (low, high), strict=True))
-        called = input_said(one.input, language)
+        called = input_said(one.input, names)
         rows.append(Bar(called, figures, scale * low, start=scale * now, second=scale * high))
     if measure == "probability":
         title, axis = _("How far each input moves the probability alone"), _("probability, %")
@@ -46,9 +45,9 @@ def tornado(found: Sensitivity, measure: Measure, language: Language) -> Figure 
     return bars(rows, Axis(axis, zero=scale * now), title=title, legend=legend)
 
 
-def sobol(found: Sensitivity, language: Language) -> Figure:
+def sobol(found: Sensitivity, names: Names) -> Figure:
     """Return the share of the spread of the probability that hangs on each input, alone and together with others."""
-    spoken = speech(language)
+    spoken = names.speech
     _ = spoken.translate
     rows = []
     for one in found.influences[:ROWS_MAX]:
@@ -57,7 +56,7 @@ def sobol(found: Sensitivity, language: Language) -> Figure:
         figures = _("{total:.2f} ({low:.2f}{dash}{high:.2f}), alone {first:z.2f}").format(
             total=total.value, low=low, high=high, first=first.value, dash=DASH
         )
-        rows.append(Bar(input_said(one.input, language), figures, total.value, low=low, high=high, second=max(first.value, 0.0)))
+        rows.append(Bar(input_said(one.input, names), figures, total.value, low=low, high=high, second=max(first.value, 0.0)))
     legend = [
         ("bar", _("with all it does together with others")), ("second", _("alone")), ("interval", _("95% interval of the whole"))
     ]  # fmt: skip
@@ -66,12 +65,13 @@ def sobol(found: Sensitivity, language: Language) -> Figure:
     )
 
 
-def input_said(one: Input, language: Language) -> str:
-    """Return what an input is called, with the range over which it was varied."""
-    spoken = speech(language)
+def input_said(one: Input, names: Names) -> str:
+    """Return what an input is called, and its value now: as the file says, else by the title of what it is of."""
+    spoken = names.speech
     _ = spoken.translate
     kinds = {"mean": _("mean time"), "up": _("mean time up"), "down": _("mean time down"), "seats": _("seats")}
-    called = spoken.given(one.about) or f"{one.of}, {kinds[one.what]}"
+    of = names.stage(one.of) if one.kind == "stages" else names.of(one.kind, one.of)
+    called = spoken.given(one.about) or f"{of}, {kinds[one.what]}"
     return _("{input} (now {value})").format(input=called, value=_value(one, one.now, spoken))
 
 

@@ -144,9 +144,9 @@ class _Teller:
             )
         yield Paragraph(said)
         figures = [
-            influences.tornado(found, "probability", self.language),
-            influences.tornado(found, "mean", self.language),
-            influences.sobol(found, self.language),
+            influences.tornado(found, "probability", self.tables.names),
+            influences.tornado(found, "mean", self.tables.names),
+            influences.sobol(found, self.tables.names),
         ]
         yield Figures(tuple(self._once(figure) for figure in figures if figure is not None))
         heads = (

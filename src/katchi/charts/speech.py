@@ -133,14 +133,14 @@ class Names:
     """What the parts of one scenario are called, in one language."""
 
     def __init__(self, scenario: Scenario, language: Language) -> None:
-        self._scenario, self._speech = scenario, speech(language)
+        self._scenario, self.speech = scenario, speech(language)
 
     def stage(self, name: str) -> str:
         """Return the title of a stage as written (before copies), or what is told by the inject that it stands for."""
         part, inject = self._scenario.parts.get(name), self.injected(name)
         if part is None and inject is not None:
-            return self._speech.given(inject.about, inject.name)
-        return self._speech.given(part.title, name) if part else clean(name)
+            return self.speech.given(inject.about, inject.name)
+        return self.speech.given(part.title, name) if part else clean(name)
 
     def injected(self, name: str) -> Inject | None:
         """Return the inject that a stage stands for, if it does."""
@@ -149,4 +149,4 @@ class Names:
     def of(self, kind: str, name: str) -> str:
         """Return the title of one of the "posts", "bearers" or "questions"."""
         titles: Mapping[str, Text] = self._scenario.titles
-        return self._speech.given(titles.get(f"{kind}.{name}", Text()), name)
+        return self.speech.given(titles.get(f"{kind}.{name}", Text()), name)

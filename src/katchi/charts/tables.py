@@ -91,7 +91,7 @@ class Tables:
             )
             total, first = one.probability.total, one.probability.first
             index = f"{total.value:z.2f} ({total.interval[0]:z.2f}{DASH}{total.interval[1]:z.2f})"
-            called, between = input_said(one.input, self.language), self._range(one.input.what, one.input.low, one.input.high)
+            called, between = input_said(one.input, self.names), self._range(one.input.what, one.input.low, one.input.high)
             rows.append(row(called, between, shares, times, index, f"{first.value:z.2f}"))
         return rows
 

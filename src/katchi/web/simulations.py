@@ -140,7 +140,7 @@ class Simulations:
         """
         if not RUNS_MIN <= runs <= RUNS_MAX:
             raise Malformed(
-                "{n} runs cannot be played here", hint="Give a number from {low} to {high}.", field="runs", n=runs,
+                "so many runs cannot be played here: {n}", hint="Give a number from {low} to {high}.", field="runs", n=runs,
                 low=RUNS_MIN, high=RUNS_MAX,
             )  # fmt: skip
         if not 0 <= seed <= SEED_MAX:
