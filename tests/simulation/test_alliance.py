@@ -17,7 +17,7 @@ from katchi.testing.faults import run_seed, run_seeds
 STEPS = 40
 
 
-@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("seed", range(10))  # by hundreds: `make faults`
 def test_allies_hold_equal_records_after_any_outage_heals(seed):
     alliance = SimulatedAlliance.of_seed(seed)
     watch(alliance)

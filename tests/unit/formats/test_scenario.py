@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from katchi.errors import Malformed
-from katchi.formats.scenario import duration_of, line_of, read, time_s
+from katchi.formats.scenario import MalformedAt, duration_of, line_of, read, time_s, tree_of
 from katchi.network.durations import Constant, Empirical, Erlang, Exponential, Lognormal, Pert, Triangular, Uniform
 from katchi.testing.networks import model_r
 
@@ -182,3 +183,11 @@ def test_every_scenario_that_is_shipped_is_sound(path):
     assert all(part.source and part.title.en and part.title.ko for part in found.parts.values())
     assert found.title.ko and found.changes and found.uncertain
     assert all(change.network != found.network and change.about.ko for change in found.changes)
+
+
+def test_a_name_of_thousands_of_parts_is_refused_at_its_line_before_the_parser_reads_it():
+    began = time.perf_counter()
+    with pytest.raises(MalformedAt, match=r"bomb\.toml:2: a name has more than 64 parts"):
+        read(b"title = 'x'\n" + b"a . 'b'." * 20_000 + b"c = 1\n", "bomb.toml")
+    assert time.perf_counter() - began < 2
+    assert tree_of(b"title = 'one. two. three. %s'" % (b"wait. " * 50), "prose.toml")

@@ -23,6 +23,9 @@ from katchi.formats.scenario.times import LAWS, UNITS_S, duration_of, time_s
 
 __all__ = ["LAWS", "UNITS_S", "MalformedAt", "Scenario", "duration_of", "line_of", "read", "time_s", "tree_of"]
 
+NAME_PARTS_MAX = 64  # far more than any key, or any run of one-word sentences; thousands keep the parser busy for a minute
+_PART = r"""(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+"""
+_LONG_NAME = re.compile(rf"(?<![A-Za-z0-9_-]){_PART}(?:\.[ \t]*+{_PART}){{{NAME_PARTS_MAX}}}")
 _TOML_LINE = re.compile(r"\(at line (\d+), column \d+\)")
 _OF_A_COPY = re.compile(r"^(stages\.[^.]+)(?:\.[^.]*\d+)+(?=\.|$)")
 
@@ -55,6 +58,12 @@ def tree_of(source: bytes, file: str) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         line = source[: error.start].count(b"\n") + 1
         raise MalformedAt(f"{file}:{line}", Malformed("this is not UTF-8 text", hint="Save the file as UTF-8.")) from None
+    if long := _LONG_NAME.search(text):
+        fault = Malformed(
+            "a name has more than {n} parts", hint="No key of a scenario has more than a few: see docs/spec/scenario.md.",
+            n=NAME_PARTS_MAX,
+        )  # fmt: skip
+        raise MalformedAt(f"{file}:{text.count(chr(10), 0, long.start()) + 1}", fault)
     try:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
