@@ -57,7 +57,7 @@ class Rehearsal(msgspec.Struct, frozen=True, kw_only=True):
     messages: Mapping[str, int]  # by ally, written
     refused: int  # acts that a node refused
     equal: bool  # whether all nodes hold the same record in the end
-    frames: str  # World.course: the same again for the same scenario, seed and run
+    frames: str  # World.frames: the same again for the same scenario, seed and run
     steps: tuple[Step, ...]  # where it was watched
     last: tuple[Side, ...]  # what each ally sees in the end; where it was watched
 
@@ -125,7 +125,7 @@ class Production:
             messages=messages,
             refused=officers.letters.refused,
             equal=_are_equal(world, room),
-            frames=world.course(),
+            frames=world.frames(),
             steps=tuple(watch.steps),
             last=sides_of(world) if is_watched else (),
         )

@@ -70,7 +70,7 @@ class World:
         self.crash_at_commit: Callable[[Station, Batch], str | None] | None = None  # "before", "after" or None
         self._events: list[tuple[int, int, Callable[[], None]]] = []
         self._number = 0
-        self._transcript, self._course = hashlib.blake2b(digest_size=32), hashlib.blake2b(digest_size=32)
+        self._transcript, self._frames = hashlib.blake2b(digest_size=32), hashlib.blake2b(digest_size=32)
 
     def add(self, station: Station) -> None:
         """Add a station, wired to all others."""
@@ -111,13 +111,13 @@ class World:
         """Return a digest of every frame delivered and every batch kept so far, with their times."""
         return self._transcript.hexdigest()
 
-    def course(self) -> str:
+    def frames(self) -> str:
         """Return a digest of when each frame so far came, from whom, to whom and how long it was.
 
         That is the same again where nodes sign as real ones do: ML-DSA draws randomness of its own, identities
         stand in entries, and so the bytes of no two runs are the same.
         """
-        return self._course.hexdigest()
+        return self._frames.hexdigest()
 
     def submit(self, ally: str, *commands: NodeCommand) -> list[Written | KatchiError]:
         """Give commands to a station as one group; what it answered, or why not."""
@@ -244,7 +244,7 @@ class World:
                 continue
             self.frames_delivered += 1
             came = f"{self.now} {sender} {station.ally} {len(frame)}\n".encode()
-            self._course.update(came)
+            self._frames.update(came)
             self._transcript.update(came + frame)
             try:
                 machine.receive(sender, frame, self.clock(station))

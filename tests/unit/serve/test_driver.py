@@ -66,6 +66,12 @@ def driven(disk, story):
     return asyncio.run(run())
 
 
+async def until(holds):
+    """Wait for what the driver does by itself; `driven` gives up after a while."""
+    while not holds():  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
+
+
 async def consult(driver, count):
     for _ in range(count):
         await driver.submit(rules.Open(subject="among ourselves"))
@@ -129,8 +135,7 @@ def test_what_is_left_to_send_goes_when_a_send_is_over_without_another_batch(dis
 
         driver.machine.close_group = close_group
         driver.attach("birch", send, lambda error: None)
-        while len(sent) < 3:  # noqa: ASYNC110
-            await asyncio.sleep(0.001)
+        await until(lambda: len(sent) == 3)
         return sent, groups
 
     sent, groups = driven(disk, story)
@@ -208,8 +213,7 @@ def streamed(disk, frames, *, pause_s=0.0, before_s=0.2, command=False):
             await asyncio.sleep(pause_s)
         if command:
             await consult(driver, 1)
-        while len(taken) < len(frames):  # noqa: ASYNC110
-            await asyncio.sleep(0.001)
+        await until(lambda: len(taken) == len(frames))
         return [count for count in groups if count], time.perf_counter() - began
 
     return driven(disk, story)
@@ -262,8 +266,7 @@ def sent(disk, sizes):
         for size in sizes:
             ready.append(bytes(size))
             await driver.ask(lambda: None)  # a batch, after which the driver looks what to send
-        while sum(count for count, _ in sends) < len(sizes):  # noqa: ASYNC110
-            await asyncio.sleep(0.001)
+        await until(lambda: sum(count for count, _ in sends) == len(sizes))
         return [count for count, _ in sends], [at - sends[0][1] for _, at in sends]
 
     return driven(disk, story)
